@@ -1,0 +1,282 @@
+"""The application: builds everything from the settings, and is the only place that reads the clock.
+
+Doors ask it for what they need; nothing is built at import, and nothing twice.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from digest import __version__, compose
+from digest.daily import Daily, Plan, Queued
+from digest.delivery import Delivered, Delivery, Progress, Terms
+from digest.dispatch import Inline
+from digest.errors import ConfigError
+from digest.links import Signer
+from digest.mailer import Mailer
+from digest.mailer.smtp import SmtpMailer
+from digest.model import Preferences, SourceReport
+from digest.ranking import Formula
+from digest.render import Look, Renderer
+from digest.retry import Policy
+from digest.settings import Settings, resource
+from digest.settings.secret import kept_secret
+from digest.sources import Source, build
+from digest.store import Store
+from digest.subscriptions import Limits, Subscriptions
+from digest.writer import Letterhead, Writer
+
+if TYPE_CHECKING:
+    import httpx2
+
+Clock = Callable[[], datetime]
+
+
+def system_clock() -> datetime:
+    """The present instant, aware, UTC."""
+    return datetime.now(UTC)
+
+
+def clock_from(start: datetime | None) -> Clock:
+    """A clock that shows ``start`` now and goes on from there; the system's without ``start``."""
+    if start is None:
+        return system_clock
+    began = time.monotonic()
+    return lambda: start + timedelta(seconds=time.monotonic() - began)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayReport:
+    """What one run did, for people: sources, edition, queue, deliveries, and what took how long."""
+
+    now: datetime
+    sources: tuple[SourceReport, ...]
+    queued: Queued
+    delivered: Delivered
+    ledger: dict[str, int]
+    seconds: dict[str, float]
+
+    def __str__(self) -> str:
+        """For the log: ``arxiv=fresh/12 queued=3 sent=3``; empty where nothing happened."""
+        looks = [f"{look.source}={look.state}/{look.new}" for look in self.sources]
+        queued = [f"queued={self.queued.readers}"] if self.queued.readers else []
+        return " ".join([*looks, *queued, str(self.delivered)]).strip()
+
+
+class App:
+    """One installation. Parts are built when they are first asked for.
+
+    Args:
+        settings: everything that can be chosen.
+        clock: gives the present instant.
+        transport: carries the sources' requests instead of the network (the sample, tests).
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock = system_clock,
+        transport: "httpx2.AsyncBaseTransport | None" = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._transport = transport
+        self._mailer: Mailer | None = None
+        compose.check_sections(settings.mail_sections())
+
+    # ── Parts ────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def store(self) -> Store:
+        """The database, open and of this version; a SQLite file is brought to it."""
+        store = Store(self.settings.database_url.get_secret_value())
+        try:
+            store.upgrade() if store.is_sqlite else store.check()
+        except BaseException:
+            store.close()  # asked for again, it is opened anew
+            raise
+        return store
+
+    @cached_property
+    def signer(self) -> Signer:
+        """Signs links with the secret key."""
+        return Signer(self._secret())
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        """The templates, with what the operator says of themselves."""
+        site, sender = self.settings.site, self.settings.sender
+        look = Look(
+            site_name=site.name,
+            tagline=site.tagline,
+            base_url=self.settings.base_url,
+            postal_address=sender.postal_address,
+            sender_name=sender.name or site.name,
+        )
+        return Renderer(look, resource("templates"))
+
+    @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """The enabled sources; every weight must belong to a signal that one of them emits."""
+        agent = f"{__package__}/{__version__} (+{self.settings.base_url})"
+        sources = build(self.settings.sources, agent=agent, transport=self._transport)
+        emitted = {name for source in sources for name in source.emits}
+        for name in self.settings.ranking.weights:
+            if name not in emitted:
+                raise ConfigError(
+                    f"ranking.weights.{name}: no enabled source emits the signal {name!r}"
+                    f" (emitted: {', '.join(sorted(emitted)) or 'none'})"
+                )
+        return sources
+
+    @cached_property
+    def subscriptions(self) -> Subscriptions:
+        """The readers' own affairs."""
+        limits = Limits(
+            per_address=self.settings.signup.per_address_per_day,
+            per_network=self.settings.signup.per_network_per_hour,
+        )
+        return Subscriptions(self.store, self.signer, limits, self.renderer.consent())
+
+    @cached_property
+    def daily(self) -> Daily:
+        """Editions, from the sources to the queue."""
+        ranking, schedule = self.settings.ranking, self.settings.schedule
+        plan = Plan(
+            formula=Formula(
+                age_exponent=ranking.age_exponent,
+                half_life_days=ranking.half_life_days,
+                weights=ranking.weights,
+            ),
+            sections=self.settings.mail_sections(),
+            window=timedelta(days=ranking.window_days),
+            pool=ranking.pool,
+            zone=schedule.zone,
+            cut_hours=schedule.cut_hours,
+            catch_up=timedelta(hours=schedule.catch_up_hours),
+            quiet_days=schedule.quiet_days,
+            batch=self.settings.delivery.batch,
+        )
+        return Daily(self.store, self.sources, plan)
+
+    def require_sender(self) -> None:
+        """Raises ConfigError unless mail may go out: a sender, a postal address, a relay."""
+        sender = self.settings.sender
+        for name, value in (("address", sender.address), ("postal_address", sender.postal_address)):
+            if not value:
+                raise ConfigError(
+                    f"sender.{name} is not set: no mail may go out without it"
+                    f" (DIGEST_SENDER__{name.upper()})"
+                )
+        if not self.settings.smtp.host:
+            raise ConfigError("smtp.host is not set (DIGEST_SMTP__HOST)")
+
+    @cached_property
+    def writer(self) -> Writer:
+        """Writes mails."""
+        sender = self.settings.sender
+        head = Letterhead(
+            name=sender.name or self.settings.site.name,
+            address=sender.address,
+            reply_to=sender.reply_to,
+            site=self.settings.site.name,
+            base_url=self.settings.base_url,
+            confirm_for=timedelta(days=self.settings.signup.confirm_days),
+        )
+        return Writer(self.renderer, self.signer, head, self.settings.mail_sections())
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        """Sends what is queued; belongs to the event loop that uses it first."""
+        self.require_sender()
+        options = self.settings.delivery
+        terms = Terms(
+            lanes=self.settings.smtp.connections,
+            window=options.window,
+            policy=Policy(
+                first=timedelta(seconds=options.first_retry_seconds),
+                deadline=timedelta(hours=options.deadline_hours),
+            ),
+            # Twice the window of candidates: a paper cannot come back after that.
+            horizon=2 * timedelta(days=self.settings.ranking.window_days),
+            sections=self.settings.mail_sections(),
+        )
+        host = urlsplit(self.settings.base_url).hostname or ""
+        self._mailer = SmtpMailer(self.settings.smtp, hostname=host)
+        return Delivery(
+            store=self.store,
+            mailer=self._mailer,
+            writer=self.writer,
+            dispatcher=Inline(),
+            terms=terms,
+            clock=self.clock,
+        )
+
+    @property
+    def defaults(self) -> Preferences:
+        """What a new reader gets until they choose."""
+        readers = self.settings.readers
+        return Preferences(hour=readers.hour, papers=readers.papers, days=readers.days)
+
+    # ── The day ──────────────────────────────────────────────────────────────────────────────────
+
+    async def run(self, *, collect: bool = True, progress: Progress = lambda _: None) -> DayReport:
+        """Collects, queues for who is due, delivers: one day's work at the clock's instant."""
+        now, seconds, started = self.clock(), dict[str, float](), time.perf_counter()
+
+        def lap(name: str) -> None:
+            seconds[name] = time.perf_counter() - started - sum(seconds.values())
+
+        delivery = self.delivery  # a missing sender or relay is said before anything is done
+        looks = await self.daily.collect(now) if collect else ()
+        lap("collect")
+        queued = await asyncio.to_thread(self.daily.queue, now)
+        lap("edition")
+        delivered = await delivery.run(progress=progress)
+        lap("deliver")
+        return DayReport(
+            now=now,
+            sources=looks,
+            queued=queued,
+            delivered=delivered,
+            ledger=dict(await asyncio.to_thread(self.store.ledger.counts)),
+            seconds=seconds,
+        )
+
+    async def tick(self) -> DayReport:
+        """What the scheduler does every few seconds: the same, but collecting only when due."""
+        looks = await asyncio.to_thread(self.store.papers.last_looks)
+        every = timedelta(minutes=self.settings.schedule.collect_minutes)
+        last = max((look.at for look in looks), default=None)
+        return await self.run(collect=last is None or self.clock() - last >= every)
+
+    async def post_letters(self) -> Delivered:
+        """Sends confirmations and the like at once: who signs up waits in front of their inbox."""
+        return await self.delivery.run(letters_only=True)
+
+    def stop(self) -> None:
+        """Lets the mails under way finish and takes no more."""
+        if "delivery" in self.__dict__:
+            self.delivery.stop()
+
+    async def close(self) -> None:
+        """Closes connections to the relay and the database."""
+        if self._mailer is not None:
+            await self._mailer.close()
+        if "store" in self.__dict__:
+            self.store.close()
+
+    def _secret(self) -> str:
+        """The key of the settings, or one that is kept beside a SQLite database."""
+        if given := self.settings.secret_key.get_secret_value():
+            return given
+        path = self.store.folder and self.store.folder / "secret.key"
+        if not path:
+            raise ConfigError("secret_key is not set (DIGEST_SECRET_KEY, or …_FILE)")
+        return kept_secret(path)

@@ -1,0 +1,14 @@
+"""The command line: every command is a door of its own, and all talk alike.
+
+main.py         the commands and what they share
+run.py          the day: run, preview
+serving.py      serve, web, scheduler
+readers.py      subscribers add, list, import, export, remove
+ledger.py       deliveries, resend
+care.py         doctor, db upgrade
+show.py         tables and bars: how things look in a terminal
+"""
+
+from digest.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,90 @@
+"""``digest doctor`` and ``digest db``: is everything in place and of this version."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import typer
+
+from digest.app import App
+from digest.cli import show
+from digest.cli.options import Config, application
+from digest.errors import ConfigError, DigestError, SourceError
+from digest.mailer.smtp import SmtpMailer
+from digest.model import FetchState
+from digest.settings import load
+from digest.sources import Source, look
+from digest.store import Store
+
+database = typer.Typer(help="The database.", no_args_is_help=True)
+
+
+@database.command()
+def upgrade(config: Config = None) -> None:
+    """Create the tables or bring them to this version; safe to repeat."""
+    with closing(Store(load(config).database_url.get_secret_value())) as store:
+        store.upgrade()
+    show.say(f"{store} is at this version.")
+
+
+def doctor(config: Config = None) -> None:
+    """Check settings, database, relay and sources, and say what to do about what is wrong."""
+    app = application(config)
+    rows = [(name, *_try(check)) for name, check in _checks(app)]
+    show.table("Doctor", ("what", "", "result"), rows)
+    if any(mark == "✗" for _, mark, _ in rows):
+        raise typer.Exit(1)
+
+
+def _checks(app: App) -> Iterator[tuple[str, Callable[[], str]]]:
+    yield "database", lambda: _database(app)
+    yield "links", lambda: _links(app)
+    yield "sender", lambda: _sender(app)
+    yield "relay", lambda: _relay(app)
+    try:
+        sources = app.sources
+    except ConfigError:
+        yield "sources", lambda: str(app.sources)  # says it again, in its line of the table
+        return
+    for source in sources:
+        yield source.name, lambda source=source: _source(app, source)  # type: ignore[misc]
+
+
+def _try(check: Callable[[], str]) -> tuple[str, str]:
+    try:
+        return "✓", check()
+    except DigestError as error:
+        return "✗", str(error)
+
+
+def _database(app: App) -> str:
+    counts = app.store.papers.counts()
+    return f"{app.store}: {counts['papers']} papers, {counts['signals']} signals"
+
+
+def _links(app: App) -> str:
+    app.signer.token("doctor")
+    base = app.settings.base_url
+    if not base.startswith("https://"):
+        raise ConfigError(
+            f"base_url is {base}: one-click unsubscribe needs https (DIGEST_BASE_URL)"
+        )
+    return base
+
+
+def _sender(app: App) -> str:
+    app.require_sender()
+    return f"{app.settings.sender.address}, {app.settings.sender.postal_address}"
+
+
+def _relay(app: App) -> str:
+    smtp = app.settings.smtp
+    asyncio.run(SmtpMailer(smtp).probe())
+    return f"{smtp.host}:{smtp.port} ({smtp.tls}) lets us in"
+
+
+def _source(app: App, source: Source) -> str:
+    harvest = asyncio.run(look(source, app.clock(), {}))
+    if harvest.state is FetchState.FAILED:
+        raise SourceError(source.name, harvest.note)
+    return f"{harvest.state}: {harvest.listed} listed in {harvest.seconds:.1f} s {harvest.note}"

@@ -1,0 +1,58 @@
+"""``digest deliveries``: what the ledger says, and the operator's word about mails in doubt."""
+
+from typing import Annotated
+
+import typer
+
+from digest.cli import show
+from digest.cli.options import Config, application
+from digest.model import DeliveryState
+
+commands = typer.Typer(
+    help="What was sent, deferred, refused, skipped, or is in doubt.", invoke_without_command=True
+)
+
+
+@commands.callback()
+def deliveries(
+    context: typer.Context,
+    config: Config = None,
+    state: Annotated[
+        DeliveryState | None, typer.Option(help="Only these; `unknown` are the ones in doubt.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 50,
+) -> None:
+    """Show the newest deliveries."""
+    if context.invoked_subcommand:
+        return
+    ledger = application(config).store.ledger
+    rows = [
+        (
+            one.id,
+            one.kind,
+            one.email,
+            one.local_date or "",
+            one.state,
+            one.attempts,
+            f"{one.again_at:%m-%d %H:%M}" if one.again_at else "",
+            one.reason,
+        )
+        for one in ledger.entries(state, limit)
+    ]
+    heads = ("#id", "mail", "reader", "date", "state", "#tries", "again", "reason")
+    show.table("Deliveries", heads, rows)
+    show.say(show.ledger(ledger.counts()) or "The ledger is empty.")
+
+
+@commands.command()
+def resend(
+    ids: Annotated[list[int] | None, typer.Argument(help="Deliveries in doubt.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All that are in doubt.")] = False,
+    config: Config = None,
+) -> None:
+    """Queue deliveries in doubt again. They may have arrived: readers may get them twice."""
+    if not ids and not every:
+        raise typer.BadParameter("name the deliveries to resend, or say --all")
+    app = application(config)
+    count = app.store.ledger.resend(None if every else ids, app.clock())
+    show.say(f"{count} queued again; `digest run` or the scheduler sends them.")

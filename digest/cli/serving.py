@@ -1,0 +1,101 @@
+"""The long-running processes: everything in one (``serve``), or each door by itself."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+import typer
+import uvicorn
+from fastapi import FastAPI
+
+from digest.app import App
+from digest.cli.options import Config, application
+from digest.scheduler import Scheduler
+from digest.web import create
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(help="Port to listen on.")]
+
+
+def serve(config: Config = None, host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Web pages, scheduler and delivery in one process: all that a small installation needs."""
+    app = application(config)
+    _ = app.daily, app.delivery  # what is missing is said before anything starts
+
+    @asynccontextmanager
+    async def ticking(_: FastAPI) -> AsyncIterator[None]:
+        scheduler = Scheduler(app)
+        scheduler.start()
+        yield
+        await scheduler.stop()
+        await app.close()
+
+    listen(app, create(app, lifespan=ticking), host, port)
+
+
+def web(config: Config = None, host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Only the web pages; letters are posted from here, digests by `digest scheduler`."""
+    app = application(config)
+
+    @asynccontextmanager
+    async def closing(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        app.stop()
+        await app.close()
+
+    listen(app, create(app, lifespan=closing), host, port)
+
+
+def scheduler(config: Config = None) -> None:
+    """Only the scheduler: collects, cuts editions and delivers."""
+    app = application(config)
+    _ = app.daily, app.delivery  # what is missing is said before anything starts
+    log()
+    asyncio.run(_tick_until_told(app))
+
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+async def _tick_until_told(app: App) -> None:
+    ticking = Scheduler(app)
+    ticking.start()
+    await until_told()
+    await ticking.stop()
+    await app.close()
+
+
+def log() -> None:
+    """What happened goes to stderr, a line each; every tick of the clock would be too much."""
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+
+
+async def until_told() -> None:
+    """Waits for SIGTERM or Ctrl-C."""
+    told, loop = asyncio.Event(), asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, told.set)
+    await told.wait()
+
+
+def listen(app: App, pages: FastAPI, host: str, port: int) -> None:
+    """Serves until SIGTERM or Ctrl-C. Tokens are in addresses: no access log is written."""
+    _ = app.store  # a database that cannot be used is said before anything is served
+    log()
+    # Of X-Forwarded-For only what these machines wrote is believed, so limits cannot be evaded.
+    proxies = list(app.settings.trusted_proxies)
+    uvicorn.run(
+        pages,
+        host=host,
+        port=port,
+        access_log=False,
+        log_config=None,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
+        timeout_graceful_shutdown=30,
+        server_header=False,
+    )

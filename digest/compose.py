@@ -1,0 +1,167 @@
+"""What goes into an edition, and what one reader gets of it. Rules: no I/O, no clock.
+
+An edition is the ranked pool at one cut, frozen: the same candidates, instant and formula give the
+same bytes and so the same id. A reader's selection comes from the pool alone.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from pydantic import TypeAdapter
+
+from digest.errors import ConfigError
+from digest.membership import barred
+from digest.model import (
+    Candidate,
+    Edition,
+    Item,
+    MailKind,
+    Preferences,
+    Section,
+    Subscriber,
+)
+from digest.ranking import Formula, Reading, rank
+
+NEW_FOR = timedelta(hours=24)  # a paper seen within this time makes an edition worth sending
+FRESH_DAYS = 2  # papers without votes are fresh for so many days after their announcement
+
+_ITEMS = TypeAdapter(tuple[Item, ...])
+
+
+def _trending(reading: Reading) -> bool:
+    return bool(reading.votes)
+
+
+def _fresh(reading: Reading) -> bool:
+    return not reading.votes and reading.delay < FRESH_DAYS
+
+
+# Which papers a section takes; the order and the share of sections is the configuration's.
+MEMBERS: Mapping[str, Callable[[Reading], bool]] = {"trending": _trending, "fresh": _fresh}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What one reader gets: these papers, or nothing, and why."""
+
+    paper_ids: tuple[str, ...] = ()
+    skip: str = ""
+
+
+def check_sections(sections: Iterable[Section]) -> None:
+    """Raises ConfigError for a section that no rule fills."""
+    for section in sections:
+        if section.name not in MEMBERS:
+            known = ", ".join(MEMBERS)
+            raise ConfigError(f"sections: no section is called {section.name!r} (known: {known})")
+
+
+def edition(
+    candidates: Sequence[Candidate],
+    *,
+    now: datetime,
+    cut: datetime,
+    day: date,
+    formula: Formula,
+    sections: Sequence[Section],
+    pool: int,
+    quiet_days: str = "skip",
+) -> Edition:
+    """Ranks ``candidates`` into the edition of ``cut``.
+
+    Each section keeps at most ``pool`` papers. Without anything new within a day the edition is
+    empty (``quiet_days = "skip"``) and its note says why.
+    """
+    newest = max((candidate.seen_at for candidate in candidates), default=None)
+    if newest is None:
+        return _frozen(cut, day, (), "no paper has been collected yet")
+    if quiet_days == "skip" and newest <= now - NEW_FOR:
+        return _frozen(cut, day, (), f"nothing new since {newest:%A %d %B, %H:%M} UTC")
+    kept = list[Item]()
+    counts = dict.fromkeys((section.name for section in sections), 0)
+    for item, reading in rank(candidates, now, formula):
+        name = next((s.name for s in sections if MEMBERS[s.name](reading)), None)
+        if name is not None and counts[name] < pool:
+            counts[name] += 1
+            kept.append(replace(item, section=name, rank=len(kept) + 1))
+    note = "" if kept else "no paper fits any section"
+    return _frozen(cut, day, tuple(kept), note)
+
+
+def select(
+    pool: Edition,
+    preferences: Preferences,
+    had: Collection[str],
+    sections: Sequence[Section],
+) -> tuple[Item, ...]:
+    """The reader's papers: unread, in their categories, sections in order, within their shares.
+
+    Where the sections with a full share have nothing at all (an install without a source of votes),
+    the other sections may fill the mail.
+    """
+    unread = [
+        item
+        for item in pool.items
+        if item.paper.id not in had and _wanted(item, preferences.categories)
+    ]
+    by_section = {s.name: [i for i in unread if i.section == s.name] for s in sections}
+    starved = not any(by_section[s.name] for s in sections if s.share >= 1)
+    limits = {s.name: 1.0 if starved else s.share for s in sections}
+    quota = {name: int(preferences.papers * share) for name, share in limits.items()}
+    # Sections with a small share go first, so that a full one leaves them their places.
+    room, taken = preferences.papers, dict[str, list[Item]]()
+    for section in sorted(sections, key=lambda s: limits[s.name]):
+        taken[section.name] = by_section[section.name][: min(room, quota[section.name])]
+        room -= len(taken[section.name])
+    return tuple(item for section in sections for item in taken[section.name])
+
+
+def choose(
+    subscriber: Subscriber,
+    kind: MailKind,
+    *,
+    suppressed: str | None,
+    today: date | None,
+    papers: Callable[[Subscriber], tuple[Item, ...]],
+) -> Choice:
+    """Whether this mail may go to this reader now, and with which papers.
+
+    Asked when a delivery is taken for sending, so that who left a moment ago gets nothing.
+
+    Args:
+        subscriber: as stored at this moment.
+        kind: of the mail.
+        suppressed: the reason why nothing may be sent to the address, if any.
+        today: the delivery's local date (a digest's).
+        papers: selects the reader's papers (called for digests that may go).
+    """
+    if reason := barred(subscriber, kind, suppressed, today):
+        return Choice(skip=reason)
+    if kind is not MailKind.DIGEST:
+        return Choice()
+    chosen = papers(subscriber)
+    if not chosen:
+        return Choice(skip="nothing new for this reader")
+    return Choice(paper_ids=tuple(item.paper.id for item in chosen))
+
+
+def dump(items: Sequence[Item]) -> bytes:
+    """The items as JSON: what an edition's id is the hash of, and what the store keeps."""
+    return _ITEMS.dump_json(tuple(items))
+
+
+def load(data: bytes | str) -> tuple[Item, ...]:
+    """The items back from ``dump``."""
+    return _ITEMS.validate_json(data)
+
+
+def _wanted(item: Item, categories: Collection[str]) -> bool:
+    return not categories or not set(categories).isdisjoint(item.paper.categories)
+
+
+def _frozen(cut: datetime, day: date, items: tuple[Item, ...], note: str) -> Edition:
+    content = f"{cut.isoformat()}\n{day}\n{note}\n".encode() + dump(items)
+    name = hashlib.sha256(content).hexdigest()[:20]
+    return Edition(id=name, cut=cut, day=day, items=items, note=note)

@@ -1,0 +1,133 @@
+"""Deliveries: one mail on its way to one reader, on the wire and in the ledger."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from digest.model.readers import Subscriber
+
+
+class MailKind(StrEnum):
+    """What a delivery carries."""
+
+    DIGEST = "digest"
+    CONFIRM = "confirm"  # please confirm your subscription
+    KNOWN = "known"  # you are subscribed already; here are your preferences
+    CHANGE = "change"  # please confirm your new address
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands; the ledger in ``store`` is the truth."""
+
+    QUEUED = "queued"
+    SENDING = "sending"  # committed before the bytes go out
+    SENT = "sent"
+    DEFERRED = "deferred"  # definitely not accepted; again at again_at
+    REFUSED = "refused"
+    UNKNOWN = "unknown"  # in doubt: resent only on the operator's word
+    SKIPPED = "skipped"  # nothing was sent, and ``reason`` says why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One delivery taken for sending: the reader as they are now, and the papers for them."""
+
+    delivery_id: int
+    kind: MailKind
+    edition_id: str | None
+    subscriber: Subscriber
+    address: str
+    paper_ids: tuple[str, ...]
+    attempts: int
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A row of the ledger as the operator sees it."""
+
+    id: int
+    kind: MailKind
+    edition_id: str | None
+    email: str
+    local_date: date | None
+    state: DeliveryState
+    attempts: int
+    due_at: datetime
+    again_at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """A finished mail: the envelope addresses and the exact bytes (CRLF) that go over the wire."""
+
+    sender: str
+    recipient: str
+    message_id: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailLinks:
+    """The addresses a mail carries for its reader; ``confirm`` only where there is to confirm."""
+
+    home: str
+    preferences: str = ""
+    unsubscribe: str = ""
+    edition: str = ""
+    confirm: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailText:
+    """A mail's words, rendered: subject in one line, HTML and the equivalent plain text."""
+
+    subject: str
+    html: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedMail:
+    """One mail as it arrived; ``source`` are its bytes, decoded as they are."""
+
+    id: int
+    subject: str
+    sender: str
+    to: str
+    at: datetime
+    size: int
+    headers: Sequence[tuple[str, str]]
+    text: str
+    html: str
+    source: str
+
+
+class OutcomeKind(StrEnum):
+    """What became of one mail on the wire."""
+
+    ACCEPTED = "accepted"  # a 2xx for the final dot
+    DEFERRED = "deferred"  # a 4xx about this mail: definitely not taken
+    REFUSED = "refused"  # a 5xx about this mail or its reader
+    UNSENT = "unsent"  # never offered: no connection, or the sender itself was turned away
+    IN_DOUBT = "in doubt"  # the connection was lost between the final dot and its answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the server did with one mail: the reply's code (0 where there was none) and its text."""
+
+    kind: OutcomeKind
+    code: int = 0
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What we do next: the delivery's new state, when to try again, and the reason to show."""
+
+    state: DeliveryState
+    again_at: datetime | None = None
+    reason: str = ""

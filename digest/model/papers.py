@@ -1,0 +1,104 @@
+"""Papers, what is observed of them, and what one look at a source brought home."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """One paper as its source wrote it: texts are raw (LaTeX, line breaks), never rendered.
+
+    ``id`` is canonical: an arXiv id without version (``2601.01234``, ``hep-ex/0307015``).
+    ``categories`` has the primary one first and is empty while nobody has told them.
+    ``links`` maps ``paper``, ``pdf``, ``code``, ``project``, ``discussion`` to http(s) addresses.
+    """
+
+    id: str
+    title: str
+    abstract: str = ""
+    authors: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    source: str
+    published_at: datetime | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One observation of one paper: appended, never updated.
+
+    ``name`` says what was counted: ``votes``, ``comments``, ``stars``, ``code`` or ``project``
+    (1 where the paper has such a link), ``listed`` (1 at the instant a list took the paper up) and
+    ``announced`` (1 at the instant arXiv announced it).
+    """
+
+    paper_id: str
+    source: str
+    name: str
+    value: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A paper that an edition may carry, with everything observed of it, oldest first."""
+
+    paper: Paper
+    seen_at: datetime
+    signals: tuple[Signal, ...]
+
+
+class FetchState(StrEnum):
+    """How one look at a source went."""
+
+    FRESH = "fresh"  # it answered with something to read
+    UNCHANGED = "unchanged"  # it said that nothing changed since the last look (304)
+    STALE = "stale"  # the last batch again, under a new build date
+    QUIET = "quiet"  # empty, on a day when it announces nothing
+    MISSING = "missing"  # empty, on a day when it should have announced something
+    FAILED = "failed"  # no answer, or one that cannot be read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """What to remember of the last good answer of one address, for the next conditional GET."""
+
+    url: str
+    etag: str | None = None
+    last_modified: str | None = None
+    built: str | None = None  # the feed's own build date, as written
+    batch: str | None = None  # fingerprint of the ids it listed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harvest:
+    """What one look at one source brought home.
+
+    ``listed`` counts the entries the source showed, whether or not they were taken;
+    ``note`` is the fault or the remark, one line, naming the source's address where that helps.
+    """
+
+    source: str
+    state: FetchState
+    papers: tuple[Paper, ...] = ()
+    signals: tuple[Signal, ...] = ()
+    visits: tuple[Visit, ...] = ()
+    listed: int = 0
+    note: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceReport:
+    """One line of the day's report: what a source listed and how much of it was new to us."""
+
+    source: str
+    state: FetchState
+    at: datetime
+    listed: int = 0
+    new: int = 0
+    newest_id: str = ""
+    seconds: float = 0.0
+    note: str = ""

@@ -1,0 +1,29 @@
+"""The secret key of a small installation: made once, kept in a file beside its database."""
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from digest.errors import StoreError
+
+
+def kept_secret(path: Path) -> str:
+    """Reads the key, or makes one that only this user can read; two processes agree on one.
+
+    It appears whole: nobody reads half of it, and who is killed while writing leaves none.
+    """
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    try:
+        if not path.exists():
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(32))
+            with suppress(FileExistsError):
+                os.link(draft, path)
+            draft.unlink()
+        kept = path.read_text("ascii").strip()
+    except OSError as error:
+        raise StoreError(f"cannot keep the secret key in {path}: {error.strerror}") from error
+    if not kept:
+        raise StoreError(f"{path} is empty: remove it, and old links will work no more")
+    return kept

@@ -1,0 +1,199 @@
+"""The tables of the configuration: each frozen, with nothing unknown in it, every value checked."""
+
+from collections.abc import Mapping
+from datetime import date
+from ipaddress import ip_network
+from typing import Annotated, Literal
+from unicodedata import category
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    TypeAdapter,
+)
+
+from digest.model import EVERY_DAY
+from digest.taxonomy import CATEGORIES
+from digest.timetable import known_zones
+
+# Control characters, separators of lines and paragraphs, bytes that are no UTF-8.
+UNFIT = ("Cc", "Zl", "Zp", "Cs")
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _zone(value: str) -> str:
+    if value not in known_zones():
+        raise ValueError(f"{value!r} is not a time zone (expected one like Europe/Berlin)")
+    return value
+
+
+def _category(value: str) -> str:
+    if value not in CATEGORIES:
+        raise ValueError(f"{value!r} is not an arXiv category (expected one like cs.CL)")
+    return value
+
+
+def _weekdays(value: object) -> object:
+    if not isinstance(value, list | tuple | set):
+        return value
+    unknown = [day for day in value if day not in WEEKDAYS]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is not a weekday (expected {', '.join(WEEKDAYS)})")
+    return frozenset(WEEKDAYS.index(day) for day in value)
+
+
+def _origin(value: str) -> str:
+    """An http(s) address in its normal form: without a trailing slash, in ASCII."""
+    url = TypeAdapter(HttpUrl).validate_python(value)
+    if url.query is not None or url.fragment is not None:
+        raise ValueError("an address without ? and #")
+    if url.username is not None or url.password is not None:
+        raise ValueError("an address without user and password")
+    return str(url).rstrip("/")
+
+
+def _network(value: str) -> str:
+    """An address or a network of machines, like 10.0.0.0/8."""
+    return str(ip_network(value))
+
+
+def _one_line(value: str) -> str:
+    if any(category(letter) in UNFIT for letter in value):
+        raise ValueError("one line of text, without control characters")
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+Category = Annotated[str, AfterValidator(_category)]
+Weekdays = Annotated[frozenset[int], BeforeValidator(_weekdays)]
+Origin = Annotated[str, AfterValidator(_origin)]
+Network = Annotated[str, AfterValidator(_network)]
+Line = Annotated[str, AfterValidator(_one_line)]
+# Bounds of what multiplies a logarithm keep every score a finite number.
+Weight = Annotated[float, Field(ge=-5, le=5)]
+
+
+class Part(BaseModel):
+    """A table of the configuration: frozen, and nothing unknown in it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Site(Part):
+    """What readers see of the operator."""
+
+    name: Line = "Trending Papers"
+    tagline: Line = "The papers that matter today, and why each is there."
+
+
+class Sender(Part):
+    """Who the mail comes from. ``postal_address`` is required before anything is sent."""
+
+    address: Line = ""
+    name: Line = ""
+    reply_to: Line = ""
+    postal_address: Line = ""
+
+
+class Smtp(Part):
+    """The relay. ``tls`` is kept: there is no silent fall-back to plain text."""
+
+    host: str = ""
+    port: int = Field(default=587, ge=1, le=65535)
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    tls: Literal["none", "starttls", "tls"] = "starttls"
+    ca_file: str = ""
+    timeout: float = Field(default=30.0, gt=0, le=3600)
+    connections: int = Field(default=4, ge=1, le=100)
+    messages_per_connection: int = Field(default=100, ge=1)
+
+
+class Schedule(Part):
+    """When things happen."""
+
+    zone: Zone = "UTC"
+    tick_seconds: int = Field(default=30, ge=1, le=3600)
+    collect_minutes: int = Field(default=60, ge=5, le=1440)
+    cut_hours: Literal[1, 2, 3, 4, 6, 8, 12, 24] = 1
+    catch_up_hours: int = Field(default=6, ge=0, le=12)
+    quiet_days: Literal["skip", "send"] = "skip"
+
+
+class Readers(Part):
+    """What a new reader gets until they choose."""
+
+    hour: int = Field(default=7, ge=0, le=23)
+    papers: int = Field(default=12, ge=1, le=40)
+    days: Weekdays = Field(default=EVERY_DAY, min_length=1)
+
+
+class Signup(Part):
+    """Limits of the sign-up form."""
+
+    per_address_per_day: int = Field(default=3, ge=1)
+    per_network_per_hour: int = Field(default=20, ge=1)
+    confirm_days: int = Field(default=7, ge=1, le=60)
+
+
+class Ranking(Part):
+    """The formula's numbers: see ``ranking``."""
+
+    window_days: int = Field(default=7, ge=1, le=60)
+    pool: int = Field(default=150, ge=1, le=2000)
+    age_exponent: float = Field(default=0.2, ge=0, le=10)
+    half_life_days: float = Field(default=2.0, ge=0.01, le=3650)
+    weights: Mapping[str, Weight] = Field(default_factory=dict)
+
+
+class SectionPart(Part):
+    """A section of the mail, in the order of the file."""
+
+    name: str
+    title: Line
+    share: float = Field(ge=0, le=1)
+
+
+class ArxivPart(Part):
+    """arXiv's RSS."""
+
+    enabled: bool = True
+    base_url: Origin = "https://rss.arxiv.org"
+    categories: tuple[Category, ...] = Field(
+        default=("cs.AI", "cs.CL", "cs.CV", "cs.LG"), min_length=1
+    )
+    quiet_evenings: Weekdays = frozenset({4, 5})
+    holidays: frozenset[date] = frozenset()
+    timeout: float = Field(default=30.0, gt=0, le=3600)
+    max_megabytes: float = Field(default=20.0, gt=0, le=1000)
+
+
+class HuggingFacePart(Part):
+    """Hugging Face's daily papers."""
+
+    enabled: bool = True
+    base_url: Origin = "https://huggingface.co"
+    pages: int = Field(default=4, ge=1, le=20)
+    timeout: float = Field(default=30.0, gt=0, le=3600)
+    max_megabytes: float = Field(default=20.0, gt=0, le=1000)
+
+
+class Sources(Part):
+    """One table per source: ``[sources.arxiv]`` is read by the module ``sources/arxiv.py``."""
+
+    arxiv: ArxivPart = ArxivPart()
+    huggingface: HuggingFacePart = HuggingFacePart()
+
+
+class DeliveryPart(Part):
+    """How editions leave the house."""
+
+    window: int = Field(default=10, ge=1, le=1000)
+    batch: int = Field(default=500, ge=1, le=10_000)
+    deadline_hours: float = Field(default=24.0, gt=0, le=72)
+    first_retry_seconds: float = Field(default=60.0, gt=0, le=86_400)

@@ -1,0 +1,154 @@
+"""One database, SQLite or PostgreSQL: engines, transactions, migrations, and nothing of our nouns.
+
+SQLite is set up so that nothing is lost: WAL, foreign keys, and ``BEGIN IMMEDIATE`` for whatever
+writes. (With the default deferred BEGIN, 252 of 400 concurrent updates were silently lost.)
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from digest.errors import ConfigError, StoreError
+
+BUSY_SECONDS = 30
+READ_ONLY = "digest_read_only"
+
+
+class Database:
+    """An engine and its transactions. Made from a URL; connects when first used."""
+
+    def __init__(self, url: str) -> None:
+        self.url = _parse(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = self._sqlite() if self.is_sqlite else self._postgresql()
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """One writing transaction: committed at the end, rolled back on any exception."""
+        with self.translated(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One reading transaction: a consistent view that holds up no writer."""
+        with self.translated(), self.engine.connect() as connection:
+            connection = connection.execution_options(**{READ_ONLY: True})  # noqa: PLW2901
+            with connection.begin():
+                yield connection
+
+    def insert(self, table: Table) -> Any:  # noqa: ANN401 - both dialects' Insert
+        """An INSERT that knows ``on_conflict_do_nothing`` in this engine's dialect."""
+        dialect = sqlite if self.is_sqlite else postgresql
+        return dialect.insert(table)
+
+    def upgrade(self) -> None:
+        """Brings the schema to this version; several processes may do so at once."""
+        with self.begin() as connection:
+            if not self.is_sqlite:  # SQLite's transaction is a lock already
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7463001)")
+            try:
+                command.upgrade(_alembic(connection), "head")
+            except CommandError as error:
+                raise StoreError(f"{self} cannot be brought to this version: {error}") from error
+
+    def check(self) -> None:
+        """Raises StoreError unless the schema is of this version."""
+        with self.read() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+        scripts = ScriptDirectory.from_config(_alembic())
+        wanted = scripts.get_current_head()
+        if found == wanted:
+            return
+        if found and found not in {script.revision for script in scripts.walk_revisions()}:
+            raise StoreError(f"{self} is at version {found}, newer than this program: update it")
+        state = f"is at version {found}" if found else "has no tables yet"
+        raise StoreError(f"{self} {state}, this program needs {wanted}: run `digest db upgrade`")
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self.engine.dispose()
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Makes a StoreError of what the database or its driver say."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+            raise StoreError(f"{self}: {reason}") from error
+
+    def __str__(self) -> str:
+        """The address; without its options, for a password may be among them."""
+        return self.url.set(query={}).render_as_string(hide_password=True)
+
+    def _sqlite(self) -> Engine:
+        assert self.url.database
+        try:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot make the folder of {self}: {error.strerror}") from error
+        engine = create_engine(self.url, connect_args={"timeout": BUSY_SECONDS})
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    def _postgresql(self) -> Engine:
+        engine = create_engine(
+            self.url, pool_pre_ping=True, connect_args={"connect_timeout": BUSY_SECONDS}
+        )
+        event.listen(engine, "connect", _set_up_postgresql)
+        return engine
+
+
+def _parse(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):  # shown by neither: they may quote a part of a password
+        raise ConfigError("database_url is no database address, like sqlite:///file.db") from None
+    kind = url.get_backend_name()
+    if kind == "sqlite":
+        if url.database in {None, "", ":memory:"} or url.query:
+            raise ConfigError("database_url: SQLite needs a file, like sqlite:///var/digest.db")
+        return url.set(drivername="sqlite")
+    if kind not in {"postgresql", "postgres"}:
+        raise ConfigError(f"database_url: {kind} is neither sqlite nor postgresql")
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
+    connection.isolation_level = None  # the driver shall begin nothing by itself
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _set_up_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN401 - as above
+    """Instants come back in UTC: in another zone those at the end of the calendar cannot be read.
+
+    (One paper "of" 9999-12-31T23:00Z would stop every edition on a server in Asia.)
+    """
+    connection.autocommit = True
+    connection.execute("SET TIME ZONE 'UTC'")
+    connection.autocommit = False
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reading = connection.get_execution_options().get(READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _alembic(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config

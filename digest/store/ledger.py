@@ -1,0 +1,271 @@
+"""The ledger of deliveries: the truth about what was sent. See ``model.DeliveryState``.
+
+    enqueue ─▶ queued ─claim─▶ sending ─record─▶ sent · deferred · refused · unknown
+                  ▲               │ └─ a dead worker's rows: abandon ─▶ unknown
+                  └─── resend ────┴───────────────────────────────────────┘
+
+``sending`` is committed before the bytes go out and the outcome after them, a window of messages at
+a time, so what a crash leaves in doubt is at most window × connections rows.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, bindparam, false, func, literal, or_, select, update
+
+from digest.model import (
+    Claim,
+    Delivery,
+    DeliveryState,
+    DueSlot,
+    MailKind,
+    SubscriberState,
+    Verdict,
+)
+from digest.store.claims import Chooser, take
+from digest.store.database import Database
+from digest.store.lease import enlist, is_alive
+from digest.store.readers import bits
+from digest.store.tables import DELIVERY, SUBSCRIBER
+from digest.timetable import SHORTEST_GAP
+
+_mail, _reader = DELIVERY.c, SUBSCRIBER.c
+
+
+class Ledger:
+    """Deliveries, from the queue to the outcome."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def enlist(self) -> AbstractContextManager[str]:
+        """A worker's name; its rows are in doubt once the block or the process ends."""
+        return enlist(self._database)
+
+    def enqueue(self, edition_id: str, slots: Sequence[DueSlot], batch: int) -> int:
+        """One delivery for every reader who is due and has none for that local date.
+
+        Args:
+            edition_id: what they get.
+            slots: who is due.
+            batch: readers per batch.
+
+        Returns:
+            How many were queued.
+        """
+        with self._database.begin() as connection:
+            mine = _mail.edition_id == edition_id
+            there = select(func.count()).select_from(DELIVERY).where(mine)
+            before, queued = connection.execute(there).scalar_one(), 0
+            # In one order, whoever does it: two schedulers at once wait, and do not deadlock.
+            for slot in sorted(slots, key=lambda s: (s.due_at, s.zone, s.hour, bits(s.days))):
+                # Batches are filled over slots: full ones keep all lanes busy.
+                due = _due(slot, edition_id, before + queued, batch)
+                insert = self._database.insert(DELIVERY).from_select(
+                    list(due.selected_columns.keys()), due
+                )
+                # Without the option PostgreSQL's driver is not asked how many there were.
+                counted = insert.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+                queued += connection.execute(counted).rowcount
+        return queued
+
+    def batches(self, now: datetime) -> Sequence[tuple[str | None, int]]:
+        """The (edition, batch) pairs that have something to send now; letters have no edition."""
+        wanted = select(_mail.edition_id, _mail.batch).where(_ready(now)).distinct()
+        with self._database.read() as connection:
+            found = [(edition, batch) for edition, batch in connection.execute(wanted)]
+        return sorted(found, key=lambda pair: (pair[0] or "", pair[1]))
+
+    def claim(
+        self,
+        edition_id: str | None,
+        batch: int,
+        *,
+        worker: str,
+        now: datetime,
+        limit: int,
+        horizon: timedelta,
+        choose: Chooser,
+    ) -> Sequence[Claim]:
+        """Takes up to ``limit`` deliveries of a batch: committed as ``sending`` when this returns.
+
+        ``choose`` sees each reader as stored in this very transaction, with the papers they had
+        within ``horizon``; who may not be written to becomes ``skipped`` with the reason.
+
+        Returns:
+            The claims to send; empty when nothing is left in the batch.
+        """
+        mine = _mail.edition_id.is_(None) if edition_id is None else _mail.edition_id == edition_id
+        ready = (
+            select(_mail.id)
+            .where(mine, _mail.batch == batch, _ready(now))
+            .order_by(_mail.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        while True:
+            with self._database.begin() as connection:
+                ids = list(connection.execute(ready).scalars())
+                claims = take(connection, ids, worker, now - horizon, choose) if ids else []
+            # Everybody may have been skipped: go on until something is taken or nothing is left.
+            if claims or not ids:
+                return claims
+
+    def record(self, worker: str, verdicts: Mapping[int, Verdict]) -> None:
+        """Writes what became of claimed deliveries, by delivery id."""
+        mark = (
+            update(DELIVERY)
+            .where(_mail.id == bindparam("name"), _mail.worker == worker)
+            .values(
+                state=bindparam("to"),
+                again_at=bindparam("again"),
+                reason=bindparam("why"),
+                worker=None,
+            )
+        )
+        rows = [
+            {"name": name, "to": v.state, "again": v.again_at, "why": v.reason}
+            for name, v in verdicts.items()
+        ]
+        if rows:
+            with self._database.begin() as connection:
+                connection.execute(mark, rows)
+
+    def abandon(self) -> int:
+        """Puts in doubt what dead workers left ``sending``; returns how many."""
+        sending = _mail.state == DeliveryState.SENDING
+        with self._database.begin() as connection:
+            workers = list(
+                connection.execute(select(_mail.worker).where(sending).distinct()).scalars()
+            )
+            dead = [name for name in workers if not is_alive(self._database, connection, name)]
+            doubt = (
+                update(DELIVERY)
+                .where(sending, _mail.worker.in_(dead) if dead else false())
+                .values(
+                    state=DeliveryState.UNKNOWN,
+                    worker=None,
+                    reason="the process ended before the outcome was recorded",
+                )
+            )
+            return int(connection.execute(doubt).rowcount)
+
+    def expire(self, due_before: datetime) -> int:
+        """Gives up what was due before that instant and never went out; returns how many.
+
+        What the operator wants resent (queued, with an instant to send it again) has no deadline.
+        """
+        waiting = or_(
+            _mail.state == DeliveryState.DEFERRED,
+            (_mail.state == DeliveryState.QUEUED) & _mail.again_at.is_(None),
+        )
+        late = (
+            update(DELIVERY)
+            .where(waiting, _mail.due_at < due_before)
+            .values(state=DeliveryState.SKIPPED, reason="too late: past its deadline")
+        )
+        with self._database.begin() as connection:
+            return int(connection.execute(late).rowcount)
+
+    def close_day(self, slots: Sequence[DueSlot], edition_id: str, reason: str) -> int:
+        """Records for everybody due that nothing is sent today, and why."""
+        queued = self.enqueue(edition_id, slots, batch=1_000_000)
+        skip = (
+            update(DELIVERY)
+            .where(_mail.edition_id == edition_id, _mail.state == DeliveryState.QUEUED)
+            .values(state=DeliveryState.SKIPPED, reason=reason)
+        )
+        with self._database.begin() as connection:
+            connection.execute(skip)
+        return queued
+
+    def resend(self, ids: Sequence[int] | None, now: datetime) -> int:
+        """Queues deliveries in doubt again (all of them for None), on the operator's word."""
+        doubt = _mail.state == DeliveryState.UNKNOWN
+        which = doubt if ids is None else doubt & _mail.id.in_(ids)
+        again = update(DELIVERY).where(which)
+        values = {"state": DeliveryState.QUEUED, "again_at": now, "reason": "resent on command"}
+        with self._database.begin() as connection:
+            return int(connection.execute(again.values(**values)).rowcount)
+
+    def counts(self, edition_id: str | None = None) -> Mapping[str, int]:
+        """Deliveries by state, of one edition or of all."""
+        wanted = select(_mail.state, func.count()).group_by(_mail.state)
+        if edition_id:
+            wanted = wanted.where(_mail.edition_id == edition_id)
+        with self._database.read() as connection:
+            return {state: count for state, count in connection.execute(wanted)}  # noqa: C416
+
+    def entries(self, state: DeliveryState | None = None, limit: int = 100) -> Sequence[Delivery]:
+        """The newest deliveries, of one state or of all."""
+        wanted = select(DELIVERY, _reader.email).join(SUBSCRIBER, _reader.id == _mail.subscriber_id)
+        if state:
+            wanted = wanted.where(_mail.state == state)
+        with self._database.read() as connection:
+            rows = connection.execute(wanted.order_by(_mail.id.desc()).limit(limit))
+            return [_delivery(row) for row in rows]
+
+    def papers_of(self, edition_id: str, subscriber_key: str) -> tuple[str, ...]:
+        """The papers of one reader's mail, in its order; empty where there was none."""
+        wanted = (
+            select(_mail.papers)
+            .join(SUBSCRIBER, _reader.id == _mail.subscriber_id)
+            .where(_mail.edition_id == edition_id, _reader.key == subscriber_key)
+        )
+        with self._database.read() as connection:
+            return tuple(connection.execute(wanted).scalar_one_or_none() or ())
+
+
+def _due(slot: DueSlot, edition_id: str, before: int, batch: int) -> Any:  # noqa: ANN401 - a Select
+    """Selects a delivery row for each reader of ``slot``; their suppression is checked later."""
+    there = select(_mail.id).where(
+        _mail.subscriber_id == _reader.id,
+        _mail.kind == MailKind.DIGEST,
+        or_(
+            _mail.local_date == slot.local_date,
+            (_mail.due_at > slot.due_at - SHORTEST_GAP) & (_mail.state != DeliveryState.SKIPPED),
+        ),
+    )
+    number = func.row_number().over(order_by=_reader.id) - 1
+    wanted = select(
+        literal(MailKind.DIGEST.value).label("kind"),
+        literal(edition_id).label("edition_id"),
+        _reader.id.label("subscriber_id"),
+        literal(slot.local_date, _mail.local_date.type).label("local_date"),
+        ((number + before) // batch).label("batch"),
+        literal(DeliveryState.QUEUED.value).label("state"),
+        literal(0).label("attempts"),
+        literal(slot.due_at, _mail.due_at.type).label("due_at"),
+        literal([], _mail.papers.type).label("papers"),
+        literal("").label("reason"),
+    ).where(
+        _reader.state == SubscriberState.ACTIVE,
+        _reader.hour == slot.hour,
+        _reader.zone == slot.zone,
+        _reader.days == bits(slot.days),
+        or_(_reader.paused_until.is_(None), _reader.paused_until <= slot.local_date),
+        ~there.exists(),
+    )
+    return wanted.where(_reader.confirmed_at <= slot.due_at) if slot.late else wanted
+
+
+def _ready(now: datetime) -> Any:  # noqa: ANN401 - an SQL condition
+    waited = (_mail.state == DeliveryState.DEFERRED) & (_mail.again_at <= now)
+    return or_(_mail.state == DeliveryState.QUEUED, waited)
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        id=row.id,
+        kind=MailKind(row.kind),
+        edition_id=row.edition_id,
+        email=row.email,
+        local_date=row.local_date,
+        state=DeliveryState(row.state),
+        attempts=row.attempts,
+        due_at=row.due_at,
+        again_at=row.again_at,
+        reason=row.reason,
+    )

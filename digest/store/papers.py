@@ -1,0 +1,222 @@
+"""Papers and their signals: written once, appended to, never overwritten."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, select, update
+
+from digest.model import (
+    Candidate,
+    FetchState,
+    Harvest,
+    Paper,
+    Signal,
+    SourceReport,
+    Visit,
+)
+from digest.store.database import Database
+from digest.store.tables import LOOK, PAPER, SIGNAL, VISIT
+
+CHUNK = 500  # rows a statement: SQLite allows 32,766 parameters
+
+
+class Papers:
+    """What the sources told us."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def keep(self, harvest: Harvest, at: datetime) -> SourceReport:
+        """Stores what a source brought home and reports how much of it was new.
+
+        A paper known already keeps its texts; empty authors, categories, abstract and links are
+        filled. A failed look is stored too, for the report.
+        """
+        papers = {paper.id: paper for paper in harvest.papers}
+        with self._database.begin() as connection:
+            known = self._known(connection, papers)
+            new = sorted(papers.keys() - known.keys())
+            self._insert(connection, [papers[name] for name in new], at)
+            for name, row in known.items():
+                _fill(connection, row, papers[name])
+            there = known.keys() | set(new) | self._ids(connection, harvest.signals, papers.keys())
+            self._append(connection, [s for s in harvest.signals if s.paper_id in there])
+            self._remember(connection, harvest.visits)
+            report = SourceReport(
+                source=harvest.source,
+                state=harvest.state,
+                at=at,
+                listed=harvest.listed,
+                new=len(new),
+                newest_id=max(papers, default=""),
+                seconds=harvest.seconds,
+                note=harvest.note,
+            )
+            connection.execute(self._database.insert(LOOK), [_look(report)])
+        return report
+
+    def window(self, since: datetime, until: datetime) -> tuple[Candidate, ...]:
+        """Papers first seen in (since, until] with their signals until then, oldest first."""
+        wanted = (PAPER.c.seen_at > since) & (PAPER.c.seen_at <= until)
+        papers = select(PAPER).where(wanted).order_by(PAPER.c.id)
+        signals = (
+            select(SIGNAL)
+            .join(PAPER, PAPER.c.id == SIGNAL.c.paper_id)
+            .where(wanted, SIGNAL.c.at <= until)
+            .order_by(SIGNAL.c.paper_id, SIGNAL.c.at, SIGNAL.c.id)
+        )
+        with self._database.read() as connection:
+            by_paper = {
+                paper_id: tuple(_signal(row) for row in rows)
+                for paper_id, rows in groupby(
+                    connection.execute(signals), key=lambda row: row.paper_id
+                )
+            }
+            return tuple(
+                Candidate(paper=_paper(row), seen_at=row.seen_at, signals=by_paper.get(row.id, ()))
+                for row in connection.execute(papers)
+            )
+
+    def visits(self) -> Mapping[str, Visit]:
+        """What is remembered of each address, by URL."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(VISIT))
+            return {row.url: Visit(**row._mapping) for row in rows}  # noqa: SLF001 - its own API
+
+    def last_looks(self) -> tuple[SourceReport, ...]:
+        """The latest look at each source."""
+        latest = select(func.max(LOOK.c.id)).group_by(LOOK.c.source)
+        wanted = select(LOOK).where(LOOK.c.id.in_(latest))
+        with self._database.read() as connection:
+            rows = connection.execute(wanted.order_by(LOOK.c.source))
+            return tuple(_report(row) for row in rows)
+
+    def counts(self) -> Mapping[str, int]:
+        """How many papers and signals there are."""
+        with self._database.read() as connection:
+            return {
+                name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+                for name, table in (("papers", PAPER), ("signals", SIGNAL))
+            }
+
+    def forget(self, before: datetime, keep_looks: timedelta = timedelta(days=90)) -> None:
+        """Drops the record of looks that is too old to be read by anybody."""
+        with self._database.begin() as connection:
+            connection.execute(delete(LOOK).where(LOOK.c.at < before - keep_looks))
+
+    def _known(self, connection: Connection, ids: Iterable[str]) -> dict[str, Row[Any]]:
+        rows: dict[str, Row[Any]] = {}
+        for chunk in _chunks(sorted(ids)):
+            wanted = select(PAPER).where(PAPER.c.id.in_(chunk))
+            rows |= {row.id: row for row in connection.execute(wanted)}
+        return rows
+
+    def _ids(
+        self, connection: Connection, signals: Iterable[Signal], besides: Iterable[str]
+    ) -> set[str]:
+        """Of the papers that only signals name, those that are there."""
+        return set(self._known(connection, {s.paper_id for s in signals} - set(besides)))
+
+    def _insert(self, connection: Connection, papers: list[Paper], at: datetime) -> None:
+        rows = [
+            {
+                "id": paper.id,
+                "title": paper.title,
+                "abstract": paper.abstract,
+                "authors": list(paper.authors),
+                "categories": list(paper.categories),
+                "source": paper.source,
+                "published_at": paper.published_at,
+                "links": dict(paper.links),
+                "seen_at": at,
+            }
+            for paper in papers
+        ]
+        if rows:
+            connection.execute(self._database.insert(PAPER).on_conflict_do_nothing(), rows)
+
+    def _append(self, connection: Connection, signals: list[Signal]) -> None:
+        rows = [
+            {
+                "paper_id": s.paper_id,
+                "source": s.source,
+                "name": s.name,
+                "value": s.value,
+                "at": s.at,
+            }
+            for s in sorted(signals, key=attrgetter("paper_id", "name", "source", "at"))
+        ]
+        if rows:
+            connection.execute(self._database.insert(SIGNAL).on_conflict_do_nothing(), rows)
+
+    def _remember(self, connection: Connection, visits: Iterable[Visit]) -> None:
+        for visit in visits:
+            what = {
+                "etag": visit.etag,
+                "last_modified": visit.last_modified,
+                "built": visit.built,
+                "batch": visit.batch,
+            }
+            upsert = self._database.insert(VISIT).values(url=visit.url, **what)
+            connection.execute(upsert.on_conflict_do_update(index_elements=["url"], set_=what))
+
+
+def _fill(connection: Connection, row: Row[Any], paper: Paper) -> None:
+    """Completes what a first source left empty; what it said stays."""
+    better: dict[str, object] = {}
+    if not row.abstract and paper.abstract:
+        better["abstract"] = paper.abstract
+    if not row.authors and paper.authors:
+        better["authors"] = list(paper.authors)
+    if not row.categories and paper.categories:
+        better["categories"] = list(paper.categories)
+    if row.published_at is None and paper.published_at is not None:
+        better["published_at"] = paper.published_at
+    if paper.links.keys() - row.links.keys():
+        better["links"] = {**paper.links, **row.links}
+    if better:
+        connection.execute(update(PAPER).where(PAPER.c.id == row.id).values(**better))
+
+
+def _paper(row: Row[Any]) -> Paper:
+    return Paper(
+        id=row.id,
+        title=row.title,
+        abstract=row.abstract,
+        authors=tuple(row.authors),
+        categories=tuple(row.categories),
+        source=row.source,
+        published_at=row.published_at,
+        links=dict(sorted(row.links.items())),
+    )
+
+
+def _signal(row: Row[Any]) -> Signal:
+    return Signal(
+        paper_id=row.paper_id, source=row.source, name=row.name, value=row.value, at=row.at
+    )
+
+
+def _look(report: SourceReport) -> dict[str, object]:
+    return {
+        "source": report.source,
+        "state": report.state.value,
+        "at": report.at,
+        "listed": report.listed,
+        "new": report.new,
+        "newest_id": report.newest_id,
+        "seconds": report.seconds,
+        "note": report.note,
+    }
+
+
+def _report(row: Row[Any]) -> SourceReport:
+    values = {name: value for name, value in row._mapping.items() if name != "id"}  # noqa: SLF001
+    return SourceReport(**{**values, "state": FetchState(row.state)})
+
+
+def _chunks(names: list[str]) -> Iterable[list[str]]:
+    return (names[at : at + CHUNK] for at in range(0, len(names), CHUNK))

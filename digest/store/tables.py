@@ -1,0 +1,241 @@
+"""The tables, as SQLModel declares them: rows are storage only and never leave this room.
+
+Values become rows and back in the module of their noun. Names of constraints follow one
+convention, so that migrations for SQLite and PostgreSQL are the same.
+"""
+
+import re
+from datetime import date, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Dialect,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    String,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import AutoString, Field, Index, SQLModel
+
+# NUL and halves of surrogate pairs: JSON and headers can carry them, PostgreSQL refuses them. The
+# sources take them out of what they read; here nothing that came another way can stop the day.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def _storable(value: Any) -> Any:  # noqa: ANN401 - what a column takes
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_storable(one) for one in value]
+    if isinstance(value, dict):
+        return {_storable(name): _storable(one) for name, one in value.items()}
+    return value
+
+
+class Text(TypeDecorator[str]):
+    """Text that both engines store alike."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """What goes to the database."""
+        del dialect
+        return None if value is None else str(_storable(value))
+
+
+class Json(TypeDecorator[Any]):
+    """Lists and mappings of texts that both engines store alike."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:  # noqa: ANN401 - a type of the dialect
+        """JSONB where there is one."""
+        kind = JSONB() if dialect.name == "postgresql" else JSON()
+        return dialect.type_descriptor(kind)
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ANN401 - as above
+        """What goes to the database."""
+        del dialect
+        return _storable(value)
+
+
+Serial = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts only INTEGER keys up
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class PaperRow(SQLModel, table=True):
+    """A paper as its first source told it; later sources only fill what was empty."""
+
+    __tablename__: ClassVar[Any] = "paper"
+    id: str = Field(primary_key=True)
+    title: str
+    abstract: str
+    authors: list[str] = Field(sa_type=Json)
+    categories: list[str] = Field(sa_type=Json)
+    source: str
+    published_at: datetime | None
+    links: dict[str, str] = Field(sa_type=Json)
+    seen_at: datetime = Field(index=True)
+
+
+class SignalRow(SQLModel, table=True):
+    """One observation; the same observation twice is one row."""
+
+    __tablename__: ClassVar[Any] = "signal"
+    __table_args__ = (UniqueConstraint("paper_id", "name", "source", "at"),)
+    id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    paper_id: str = Field(foreign_key="paper.id")
+    source: str
+    name: str
+    value: float
+    at: datetime
+
+
+class VisitRow(SQLModel, table=True):
+    """What to remember of the last good answer of one address."""
+
+    __tablename__: ClassVar[Any] = "visit"
+    url: str = Field(primary_key=True)
+    etag: str | None
+    last_modified: str | None
+    built: str | None
+    batch: str | None
+
+
+class LookRow(SQLModel, table=True):
+    """One look at one source: what it listed, how much was new, how it went."""
+
+    __tablename__: ClassVar[Any] = "look"
+    id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    source: str
+    state: str
+    at: datetime = Field(index=True)
+    listed: int
+    new: int
+    newest_id: str
+    seconds: float
+    note: str
+
+
+class EditionRow(SQLModel, table=True):
+    """An edition, frozen: ``items`` are the bytes its id is the hash of."""
+
+    __tablename__: ClassVar[Any] = "edition"
+    id: str = Field(primary_key=True)
+    cut: datetime = Field(unique=True)
+    day: date = Field(index=True)
+    count: int
+    top: str
+    note: str
+    items: bytes = Field(sa_type=LargeBinary)
+
+
+class SubscriberRow(SQLModel, table=True):
+    """A reader; ``days`` is a bit per weekday, Monday the lowest."""
+
+    __tablename__: ClassVar[Any] = "subscriber"
+    __table_args__ = (Index(None, "state", "zone", "hour", "days"),)
+    id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    key: str = Field(unique=True)
+    fingerprint: str = Field(unique=True)
+    email: str
+    state: str
+    hour: int
+    zone: str
+    days: int
+    papers: int
+    categories: list[str] = Field(sa_type=Json)
+    paused_until: date | None
+    created_at: datetime
+    confirmed_at: datetime | None
+    left_at: datetime | None
+    pending_email: str | None
+
+
+def _reader() -> Any:  # noqa: ANN401 - what sa_column_args takes
+    return (ForeignKey("subscriber.id", ondelete="CASCADE"),)
+
+
+class ConsentRow(SQLModel, table=True):
+    """Who agreed to what, when, from where, under which text: appended, erased with the reader."""
+
+    __tablename__: ClassVar[Any] = "consent"
+    id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    subscriber_id: int = Field(sa_type=BigInteger, sa_column_args=_reader(), index=True)
+    action: str
+    at: datetime
+    source: str
+    network: str
+    agent: str
+    text: str
+
+
+class SuppressionRow(SQLModel, table=True):
+    """An address we must not write to, by its keyed hash: it outlives the subscriber."""
+
+    __tablename__: ClassVar[Any] = "suppression"
+    fingerprint: str = Field(primary_key=True)
+    reason: str
+    at: datetime
+
+
+class AttemptRow(SQLModel, table=True):
+    """One use of the sign-up form, by the keyed hash of the address or network it came from."""
+
+    __tablename__: ClassVar[Any] = "attempt"
+    __table_args__ = (Index(None, "fingerprint", "at"),)
+    id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    fingerprint: str
+    at: datetime
+
+
+class DeliveryRow(SQLModel, table=True):
+    """The ledger: one mail on its way to one reader.
+
+    A digest belongs to an edition and a local date, a letter (confirmation and the like) to
+    neither. Both pairs are unique, which is what makes every step safe to run twice.
+    """
+
+    __tablename__: ClassVar[Any] = "delivery"
+    __table_args__ = (
+        UniqueConstraint("edition_id", "subscriber_id"),
+        UniqueConstraint("subscriber_id", "local_date"),
+        Index(None, "state", "edition_id", "batch"),
+    )
+    id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    kind: str
+    edition_id: str | None = Field(foreign_key="edition.id")
+    subscriber_id: int = Field(sa_type=BigInteger, sa_column_args=_reader())
+    local_date: date | None
+    batch: int
+    state: str
+    attempts: int
+    due_at: datetime
+    again_at: datetime | None
+    worker: str | None
+    papers: list[str] = Field(sa_type=Json)
+    reason: str
+
+
+# What the queries name: tables and columns, not objects (the send path makes no ORM objects).
+_tables = SQLModel.metadata.tables
+for _column in (column for table in _tables.values() for column in table.columns):
+    if isinstance(_column.type, AutoString):  # what SQLModel makes of `str`
+        _column.type = Text()
+PAPER, SIGNAL, VISIT, LOOK = (_tables[name] for name in ("paper", "signal", "visit", "look"))
+EDITION, SUBSCRIBER = _tables["edition"], _tables["subscriber"]
+CONSENT, SUPPRESSION, ATTEMPT = (_tables[n] for n in ("consent", "suppression", "attempt"))
+DELIVERY = _tables["delivery"]

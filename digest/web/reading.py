@@ -1,0 +1,116 @@
+"""What anybody may read: the front page with the form, the archive, an edition."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+from starlette.exceptions import HTTPException
+
+from digest import compose, links
+from digest.app import App
+from digest.errors import LinkError
+from digest.model import Edition, Item
+from digest.preferences import Values, zones
+from digest.web.answers import Service, page
+
+HOUR = re.compile(r"[0-9]{1,2}")
+
+routes = APIRouter()
+
+
+def home(
+    app: App,
+    sent: Values | None = None,
+    errors: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> HTMLResponse:
+    """The front page; with what was typed, where it has to be corrected."""
+    typed = {name: value for name, value in (sent or {}).items() if isinstance(value, str)}
+    hour = typed.get("hour", "")
+    form = {
+        "email": typed.get("email", ""),
+        "hour": int(hour) if HOUR.fullmatch(hour) else app.defaults.hour,
+        "zone": typed.get("zone", app.defaults.zone),
+        "website": "",
+    }
+    return page(
+        app,
+        "home",
+        status,
+        form=form,
+        errors=errors or {},
+        zones=zones(),
+        hours=range(24),
+        consent=app.renderer.consent(),
+        edition=app.store.editions.latest(),
+    )
+
+
+@routes.api_route("/", methods=["GET", "HEAD"])
+def front(app: Service) -> HTMLResponse:
+    """The front page."""
+    return home(app)
+
+
+@routes.api_route("/editions", methods=["GET", "HEAD"])
+def archive(app: Service) -> HTMLResponse:
+    """All editions by month."""
+    days = app.store.editions.days()
+    shown = [
+        {"day": one.day, "cut": one.cut, "count": one.count, "top_title": one.top_title}
+        for one in days
+    ]
+    return page(app, "editions", editions=shown)
+
+
+@routes.api_route("/editions/{day}", methods=["GET", "HEAD"])
+def edition(app: Service, day: str, mail: str = "") -> HTMLResponse:
+    """The last edition of a day; with a mail's token exactly the papers of that mail."""
+    found, items = _mailed(app, mail) if mail else (_of_day(app, day), ())
+    if found is None or found.day.isoformat() != day:
+        raise HTTPException(404)
+    shown = items or compose.select(found, app.defaults, (), app.settings.mail_sections())
+    earlier, later = _neighbours(app, found.day)
+    return page(
+        app,
+        "edition",
+        edition=found,
+        items=shown,
+        sections=app.settings.mail_sections(),
+        earlier=earlier,
+        later=later,
+        personal=bool(items),
+    )
+
+
+def _of_day(app: App, day: str) -> Edition | None:
+    try:
+        return app.store.editions.of_day(date.fromisoformat(day))
+    except ValueError:
+        return None
+
+
+def _mailed(app: App, token: str) -> tuple[Edition | None, Sequence[Item]]:
+    """The edition a mail came from, and the mail's papers in their order."""
+    try:
+        edition_id, key = app.signer.read(links.EDITION, token, app.clock())
+    except LinkError:
+        return None, ()
+    found = app.store.editions.get(edition_id)
+    if found is None:
+        return None, ()
+    by_id = {item.paper.id: item for item in found.items}
+    return found, [by_id[name] for name in app.store.ledger.papers_of(edition_id, key)]
+
+
+def _neighbours(app: App, day: date) -> tuple[str | None, str | None]:
+    """The addresses of the editions before and after a day."""
+    days = [one.day for one in app.store.editions.days()]
+    earlier = max((one for one in days if one < day), default=None)
+    later = min((one for one in days if one > day), default=None)
+    return (
+        f"/editions/{earlier}" if earlier else None,
+        f"/editions/{later}" if later else None,
+    )

@@ -1,0 +1,45 @@
+"""Hand-written doubles of what is outside: a source that shows harvests, a relay that answers."""
+
+from digest.model import Outcome, OutcomeKind
+
+ACCEPTED = Outcome(kind=OutcomeKind.ACCEPTED, code=250, text="2.0.0 queued")
+
+
+class FakeSource:
+    """Shows one harvest a look, the last one for ever; an exception among them is raised."""
+
+    emits = frozenset({"votes", "comments", "stars", "code", "listed"})
+
+    def __init__(self, *harvests, name="huggingface"):
+        self.name = name
+        self.harvests = list(harvests)
+        self.looks = []  # the instants
+
+    async def fetch(self, now, visits):  # noqa: ARG002 - the protocol's
+        self.looks.append(now)
+        found = self.harvests.pop(0) if len(self.harvests) > 1 else self.harvests[0]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+class FakeMailer:
+    """Accepts every mail, but for ``outcomes``: by local part, one a try, the last for ever."""
+
+    def __init__(self, outcomes=None, before=None):
+        self.outcomes = {name: list(given) for name, given in (outcomes or {}).items()}
+        self.before = before  # awaited with every window before it is answered
+        self.windows = []
+
+    async def send(self, window):
+        self.windows.append([envelope.recipient for envelope in window])
+        if self.before:
+            await self.before(window)
+        return [self.answer(envelope.recipient.partition("@")[0]) for envelope in window]
+
+    def answer(self, name):
+        given = self.outcomes.get(name, [ACCEPTED])
+        return given.pop(0) if len(given) > 1 else given[0]
+
+    async def close(self):
+        self.closed = True
