@@ -6,6 +6,8 @@ from datetime import date
 from digest.model import MailKind, Subscriber, SubscriberState
 
 BOUNCE = "bounce"  # reasons for a suppression that begin so are lifted by a new double opt-in
+# Letters that go out all the same: one tries the address anew, one goes to another address.
+BEYOND_BOUNCES = (MailKind.CONFIRM, MailKind.CHANGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def barred(
         suppressed: the reason why nothing may be sent to the address, if any.
         today: the local date of a digest.
     """
-    if suppressed and not (kind is MailKind.CONFIRM and suppressed.startswith(BOUNCE)):
+    if suppressed and not (kind in BEYOND_BOUNCES and suppressed.startswith(BOUNCE)):
         return f"suppressed: {suppressed}"
     if kind is MailKind.CONFIRM:
         return "" if subscriber.state is SubscriberState.PENDING else "confirmed already, or left"

@@ -82,6 +82,12 @@ def test_a_change_of_address_that_was_withdrawn_does_not_go():
     assert barred(subscriber(), CHANGE, None, None) == "the change of address was withdrawn"
 
 
+def test_who_moves_from_an_address_that_bounces_is_asked_at_the_new_one():
+    mover = subscriber(pending_email="new@example.org")
+    assert barred(mover, CHANGE, "bounce: 5.1.1", None) == ""
+    assert barred(mover, CHANGE, "complaint", None) == "suppressed: complaint"
+
+
 @pytest.mark.parametrize(
     ("until", "kind", "may_go"),
     [

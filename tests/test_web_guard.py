@@ -49,7 +49,7 @@ def addresses(site, method):
     states = ("pending", "active", "left", "suppressed")
     readers = [site.find(f"{one}@e.org") or site.reader(f"{one}@e.org", one) for one in states]
     site.app.store.editions.publish(edition())
-    values = {"day": ("2026-01-15", "2026-01-14", "x"), "number": ("1", "2", "x")}
+    values = {"name": ("2026-01-15", "2026-01-14", "x"), "number": ("1", "2", "x")}
     made = [site.token(scope, one) for scope in SCOPES for one in readers]
     values["token"] = (*made, "made-up")
     yield from ("/nowhere", "/static/style.css", "/static/zone.js", "/static/nothing", "//", "/a/b")

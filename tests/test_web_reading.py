@@ -81,6 +81,18 @@ def test_the_archive_has_the_last_edition_of_each_day_newest_first(site):
     assert page.index("February 2026") < page.index("January 2026")
 
 
+def test_an_edition_keeps_its_address_when_a_later_one_takes_the_day(site):
+    first = publish(site, make.item(1))
+    publish(site, make.item(2), cut=make.NOON + make.HOUR)
+    empty = publish(site, items=(), cut=make.NOON + 2 * make.HOUR, note="nothing new")
+    day = site.client.get(f"/editions/{first.day}")
+    kept = site.client.get(f"/editions/{first.id}")
+    assert (day.status_code, kept.status_code) == (200, 200)
+    assert titles(kept) != titles(day)
+    assert f'href="/editions/{first.id}"' in kept.text
+    assert site.client.get(f"/editions/{empty.id}").status_code == 404
+
+
 def test_a_day_is_its_last_edition_with_the_days_beside_it(site):
     for days, hours in ((0, 0), (1, 0), (1, 1), (3, 0)):
         cut = make.NOON + days * make.DAY + hours * make.HOUR

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from digest.cli import show
-from digest.cli.options import Config, application
+from digest.cli.options import Config, Now, application
 from digest.model import DeliveryState
 
 commands = typer.Typer(
@@ -49,10 +49,11 @@ def resend(
     ids: Annotated[list[int] | None, typer.Argument(help="Deliveries in doubt.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All that are in doubt.")] = False,
     config: Config = None,
+    now: Now = "",
 ) -> None:
     """Queue deliveries in doubt again. They may have arrived: readers may get them twice."""
     if not ids and not every:
         raise typer.BadParameter("name the deliveries to resend, or say --all")
-    app = application(config)
+    app = application(config, now)
     count = app.store.ledger.resend(None if every else ids, app.clock())
     show.say(f"{count} queued again; `digest run` or the scheduler sends them.")

@@ -1,5 +1,6 @@
 """The command ``digest``: its commands, the options they share, and how it ends on an error."""
 
+import logging
 import sys
 
 import typer
@@ -49,6 +50,8 @@ def _root(
 
 def main() -> None:
     """Runs the command line. Expected errors end in one line on stderr and exit code 1."""
+    # A retry that helped is no news, and one that did not is in the report.
+    logging.getLogger("stamina").setLevel(logging.ERROR)
     try:
         cli(prog_name="digest")  # and not what the interpreter was called with
     except DigestError as error:

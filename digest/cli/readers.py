@@ -11,7 +11,7 @@ import typer
 from digest import addresses, preferences
 from digest.app import App
 from digest.cli import show
-from digest.cli.options import Config, application
+from digest.cli.options import Config, Now, application
 from digest.errors import InputError
 from digest.model import Preferences, Subscriber, SubscriberState
 from digest.web.preferences import offered
@@ -30,13 +30,15 @@ Pending = Annotated[
 @commands.command()
 def add(
     emails: Annotated[list[str], typer.Argument(help="Addresses.")],
+    *,
     hour: Annotated[int | None, typer.Option(help="Their local hour.")] = None,
     zone: Annotated[str | None, typer.Option(help="Their time zone.")] = None,
     pending: Pending = False,
     config: Config = None,
+    now: Now = "",
 ) -> None:
     """Add readers who have agreed to get the digest."""
-    app = application(config)
+    app = application(config, now)
     given = {"hour": hour, "zone": zone}
     wish = _wish(app, {name: str(value) for name, value in given.items() if value is not None})
     _add(app, [(email, wish) for email in emails], pending=pending)
@@ -47,9 +49,10 @@ def import_(
     file: Annotated[Path, typer.Argument(help=f"CSV with a head line: {', '.join(FIELDS)}.")],
     pending: Pending = False,
     config: Config = None,
+    now: Now = "",
 ) -> None:
     """Add readers from a CSV file: all of them, or none and every bad line named."""
-    app = application(config)
+    app = application(config, now)
     readers, wrong, left_out = list[tuple[str, Preferences]](), list[str](), 0
     for number, row in _rows(file):
         try:
@@ -106,10 +109,12 @@ def list_(
 
 @commands.command()
 def remove(
-    emails: Annotated[list[str], typer.Argument(help="Addresses.")], config: Config = None
+    emails: Annotated[list[str], typer.Argument(help="Addresses.")],
+    config: Config = None,
+    now: Now = "",
 ) -> None:
     """Unsubscribe readers, effective at once."""
-    app = application(config)
+    app = application(config, now)
     gone = app.subscriptions.remove(emails, app.clock())
     show.say(f"{gone} of {len(emails)} unsubscribed.")
 

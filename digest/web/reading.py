@@ -65,11 +65,14 @@ def archive(app: Service) -> HTMLResponse:
     return page(app, "editions", editions=shown)
 
 
-@routes.api_route("/editions/{day}", methods=["GET", "HEAD"])
-def edition(app: Service, day: str, mail: str = "") -> HTMLResponse:
-    """The last edition of a day; with a mail's token exactly the papers of that mail."""
-    found, items = _mailed(app, mail) if mail else (_of_day(app, day), ())
-    if found is None or found.day.isoformat() != day:
+@routes.api_route("/editions/{name}", methods=["GET", "HEAD"])
+def edition(app: Service, name: str, mail: str = "") -> HTMLResponse:
+    """The last edition of a day, or the one with that id for ever.
+
+    With a mail's token it is exactly the papers of that mail.
+    """
+    found, items = _mailed(app, mail) if mail else (_named(app, name), ())
+    if found is None or name not in (found.day.isoformat(), found.id):
         raise HTTPException(404)
     shown = items or compose.select(found, app.defaults, (), app.settings.mail_sections())
     earlier, later = _neighbours(app, found.day)
@@ -85,11 +88,12 @@ def edition(app: Service, day: str, mail: str = "") -> HTMLResponse:
     )
 
 
-def _of_day(app: App, day: str) -> Edition | None:
+def _named(app: App, name: str) -> Edition | None:
     try:
-        return app.store.editions.of_day(date.fromisoformat(day))
+        return app.store.editions.of_day(date.fromisoformat(name))
     except ValueError:
-        return None
+        found = app.store.editions.get(name)
+        return found if found and found.items else None
 
 
 def _mailed(app: App, token: str) -> tuple[Edition | None, Sequence[Item]]:
