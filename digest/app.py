@@ -162,6 +162,8 @@ class App:
             catch_up=timedelta(hours=schedule.catch_up_hours),
             quiet_days=schedule.quiet_days,
             batch=self.settings.delivery.batch,
+            # The link works so long; its letter may be on its way for a day.
+            unconfirmed_kept=timedelta(days=self.settings.signup.confirm_days + 2),
         )
         return Daily(self.store, self.sources, plan)
 

@@ -17,6 +17,9 @@ from digest.ranking import Formula
 from digest.sources import Source, look
 from digest.store import Store
 
+LOOKS_KEPT = timedelta(days=90)
+ATTEMPTS_KEPT = timedelta(days=2)  # the limits look back a day
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -31,6 +34,7 @@ class Plan:
     catch_up: timedelta
     quiet_days: str
     batch: int
+    unconfirmed_kept: timedelta = timedelta(days=9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +59,15 @@ class Daily:
         """Looks at all sources at once and keeps what they show, as seen at ``now``."""
         visits = await asyncio.to_thread(self._store.papers.visits)
         harvests = await asyncio.gather(*(look(s, now, visits) for s in self._sources))
-        return tuple(
-            [await asyncio.to_thread(self._store.papers.keep, one, now) for one in harvests]
-        )
+        kept = [await asyncio.to_thread(self._store.papers.keep, one, now) for one in harvests]
+        await asyncio.to_thread(self._forget, now)
+        return tuple(kept)
+
+    def _forget(self, now: datetime) -> None:
+        """Drops what has had its time: old looks, spent limits, sign-ups that nobody confirmed."""
+        self._store.papers.forget(now - LOOKS_KEPT)
+        self._store.subscribers.forget_attempts(now - ATTEMPTS_KEPT)
+        self._store.subscribers.forget_unconfirmed(now - self._plan.unconfirmed_kept)
 
     def queue(self, now: datetime) -> Queued:
         """Queues the edition of ``now`` for the readers who are due; makes it if need be."""

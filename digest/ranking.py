@@ -13,7 +13,7 @@ Hacker News and Reddit there; see DESIGN notes in CONTRIBUTING.md).
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from statistics import median
 
@@ -86,7 +86,7 @@ def rank(
     usual = median(popular) if popular else 0.0
     items = [(_item(c, r, formula, usual), r) for c, r in read_all]
     items.sort(key=lambda pair: (-pair[0].score, pair[0].paper.id))
-    return tuple((_ranked(item, place), r) for place, (item, r) in enumerate(items, 1))
+    return tuple((replace(item, rank=place), r) for place, (item, r) in enumerate(items, 1))
 
 
 def terms(reading: Reading, formula: Formula) -> tuple[Term, ...]:
@@ -127,17 +127,6 @@ def _item(candidate: Candidate, reading: Reading, formula: Formula, usual: float
         score=math.exp(sum(part.value for part in parts)),
         terms=parts,
         why=_why(reading, parts, math.exp(_popularity(reading, formula)), usual),
-    )
-
-
-def _ranked(item: Item, place: int) -> Item:
-    return Item(
-        rank=place,
-        paper=item.paper,
-        section=item.section,
-        score=item.score,
-        terms=item.terms,
-        why=item.why,
     )
 
 

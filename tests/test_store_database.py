@@ -247,6 +247,7 @@ WRITES = {
     "subscribers.change": lambda s: s.subscribers.change("k", "e", "p", consent()),
     "subscribers.erase": lambda s: s.subscribers.erase("k"),
     "subscribers.forget_attempts": lambda s: s.subscribers.forget_attempts(NOON),
+    "subscribers.forget_unconfirmed": lambda s: s.subscribers.forget_unconfirmed(NOON),
     "ledger.enqueue": lambda s: s.ledger.enqueue("x", [slot()], 10),
     "ledger.claim": lambda s: s.ledger.claim("x", 0, **TAKE),
     "ledger.record": lambda s: s.ledger.record("w", VERDICTS),

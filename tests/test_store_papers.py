@@ -172,7 +172,7 @@ def test_the_last_look_at_each_source_counts(store):
 def test_old_looks_are_forgotten_and_papers_are_not(store):
     store.papers.keep(harvest(paper()), NOON - 91 * DAY)
     store.papers.keep(one_look(source="arxiv"), NOON - 89 * DAY)
-    store.papers.forget(NOON)
+    store.papers.forget(NOON - 90 * DAY)
     assert [look.source for look in store.papers.last_looks()] == ["arxiv"]
     assert store.papers.counts()["papers"] == 1
 

@@ -110,6 +110,16 @@ def test_attempts_are_forgotten(store):
     assert rows(store, ATTEMPT) == 0
 
 
+def test_who_never_confirmed_is_forgotten_and_nobody_else(store):
+    for number, state in ((1, PENDING), (2, PENDING), (3, ACTIVE), (4, LEFT)):
+        join(store, number, state=state, at=NOON - 9 * DAY)
+    sign_up(store, 2, at=NOON)  # asks again
+    assert store.subscribers.forget_unconfirmed(NOON - 9 * DAY) == 0
+    assert store.subscribers.forget_unconfirmed(NOON - DAY) == 1
+    assert store.roster.counts() == {PENDING: 1, ACTIVE: 1, LEFT: 1}
+    assert rows(store, DELIVERY) == 1  # with whoever is gone goes the letter to them
+
+
 def test_sign_ups_of_one_address_at_once_make_one_reader_and_one_letter(store):
     together(*(lambda n=n: sign_up(store, 1, key=f"key-{n}") for n in range(6)))
     assert store.roster.counts() == {PENDING: 1}

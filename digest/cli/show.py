@@ -30,7 +30,6 @@ STATES = {
     FetchState.MISSING: "yellow",
     FetchState.FAILED: "red",
 }
-GOOD, BAD = (DeliveryState.SENT,), (DeliveryState.REFUSED, DeliveryState.UNKNOWN)
 
 
 def fail(error: Exception) -> None:

@@ -1,7 +1,7 @@
 """Papers and their signals: written once, appended to, never overwritten."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -102,10 +102,10 @@ class Papers:
                 for name, table in (("papers", PAPER), ("signals", SIGNAL))
             }
 
-    def forget(self, before: datetime, keep_looks: timedelta = timedelta(days=90)) -> None:
-        """Drops the record of looks that is too old to be read by anybody."""
+    def forget(self, before: datetime) -> None:
+        """Drops the record of looks from before that instant; papers and signals stay."""
         with self._database.begin() as connection:
-            connection.execute(delete(LOOK).where(LOOK.c.at < before - keep_looks))
+            connection.execute(delete(LOOK).where(LOOK.c.at < before))
 
     def _known(self, connection: Connection, ids: Iterable[str]) -> dict[str, Row[Any]]:
         rows: dict[str, Row[Any]] = {}

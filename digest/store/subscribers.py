@@ -9,7 +9,7 @@ from digest.membership import BOUNCE, Answer, on_confirm, on_sign_up
 from digest.model import Consent, MailKind, Preferences, Subscriber, SubscriberState
 from digest.store.database import Database
 from digest.store.readers import agree, change, chosen, new_row, one, write
-from digest.store.tables import ATTEMPT, SUBSCRIBER, SUPPRESSION
+from digest.store.tables import ATTEMPT, CONSENT, SUBSCRIBER, SUPPRESSION
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -148,6 +148,19 @@ class Subscribers:
         """Drops what the limits no longer need."""
         with self._database.begin() as connection:
             connection.execute(delete(ATTEMPT).where(ATTEMPT.c.at < before))
+
+    def forget_unconfirmed(self, before: datetime) -> int:
+        """Deletes who was asked to confirm for the last time before that instant; returns how many.
+
+        An address that nobody confirmed may be a stranger's: there is no reason to keep it.
+        """
+        since = select(CONSENT.c.id).where(
+            CONSENT.c.subscriber_id == SUBSCRIBER.c.id, CONSENT.c.at >= before
+        )
+        pending = SUBSCRIBER.c.state == SubscriberState.PENDING
+        with self._database.begin() as connection:
+            gone = connection.execute(delete(SUBSCRIBER).where(pending, ~since.exists()))
+            return int(gone.rowcount)
 
     def _attempts(self, connection: Connection, fingerprint: str, since: datetime) -> int:
         mine = (ATTEMPT.c.fingerprint == fingerprint, ATTEMPT.c.at > since)
