@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from email.header import Header
 from email.utils import format_datetime
 from email.utils import quote as escape
+from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -206,6 +207,7 @@ def _display(value: str, field: str) -> str:
     return " ".join(UNSHOWN.sub(" ", value).split())
 
 
+@lru_cache(256)  # a sender and some days' top papers: the standard library takes its time
 def _words(header: str, value: str) -> str:
     """Encoded-words of at most 75 characters, one a line (RFC 2047 section 2)."""
     return Header(value, "utf-8", maxlinelen=LINE, header_name=header).encode(linesep="\r\n")

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Lock
 
 from digest import addresses, links, mime
 from digest.links import Signer
-from digest.model import Claim, Edition, Envelope, Item, MailKind, MailLinks, Section, Subscriber
+from digest.model import Claim, Edition, Envelope, MailKind, MailLinks, Section, Subscriber
+from digest.press import Press
 from digest.render import Renderer
+
+_PRESSES = 2  # editions whose shared pieces are kept: today's, and one whose retries still go out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +27,7 @@ class Letterhead:
 
 
 class Writer:
-    """Writes mails for claims. Pure but for the templates it reads."""
+    """Writes mails for claims. Pure but for the templates it reads; threads may share it."""
 
     def __init__(
         self, renderer: Renderer, signer: Signer, head: Letterhead, sections: Sequence[Section]
@@ -32,6 +36,8 @@ class Writer:
         self._signer = signer
         self._head = head
         self._sections = sections
+        self._presses: dict[str, Press] = {}
+        self._setting_up = Lock()
 
     def write(self, claim: Claim, edition: Edition | None, now: datetime) -> Envelope:
         """The mail of a claim; a digest needs its edition.
@@ -41,30 +47,32 @@ class Writer:
         """
         reader, domain = claim.subscriber, self._head.address.rpartition("@")[2]
         if edition is not None and claim.kind is MailKind.DIGEST:
-            by_id = {item.paper.id: item for item in edition.items}
-            items: tuple[Item, ...] = tuple(by_id[name] for name in claim.paper_ids)
             to = self.links(reader, edition)
-            words = self._renderer.digest(edition, items, self._sections, to, reader)
+            press = self._press(edition, to, reader)
+            subject, text, html = press.digest(claim.paper_ids, to, reader)
             mail = edition.id
         else:
             to = self._letter_links(claim, now)
             words = self._renderer.letter(claim.kind, to, reader)
+            subject = words.subject
+            text, html = mime.encode_part(words.text), mime.encode_part(words.html)
             mail = f"{claim.kind}.{claim.delivery_id}"
         name = links.message_id(self._signer, mail, reader.key, domain)
-        bytes_ = mime.compose(
+        bytes_ = mime.header_block(
             mime.Mail(
                 sender_name=self._head.name,
                 sender_address=self._head.address,
                 reply_to=self._head.reply_to,
                 recipient=claim.address,
-                subject=words.subject,
-                html=words.html,
-                text=words.text,
+                subject=subject,
+                html="",
+                text="",
                 message_id=name,
                 date=now,
                 headers=self._headers(claim, edition, to, domain),
-            )
+            ),
         )
+        bytes_ += mime.alternative(mime.boundary(name), text, html)
         return Envelope(
             sender=self._head.address, recipient=claim.address, message_id=name, data=bytes_
         )
@@ -79,6 +87,16 @@ class Writer:
             unsubscribe=f"{base}/unsubscribe/{token(links.UNSUBSCRIBE, reader.key)}",
             edition=f"{base}/editions/{edition.day}?mail={mail}" if edition else "",
         )
+
+    def _press(self, edition: Edition, to: MailLinks, reader: Subscriber) -> Press:
+        """The press of an edition, set up once: editions never change, their id is their hash."""
+        with self._setting_up:
+            if edition.id not in self._presses:
+                press = Press(self._renderer, edition, self._sections, to, reader)
+                while len(self._presses) >= _PRESSES:
+                    del self._presses[next(iter(self._presses))]
+                self._presses[edition.id] = press
+            return self._presses[edition.id]
 
     def _letter_links(self, claim: Claim, now: datetime) -> MailLinks:
         """The links of a letter: one to confirm, one to leave, and no preferences before that."""

@@ -1,0 +1,91 @@
+"""The press: a spliced mail is, byte for byte, what rendering it whole would give."""
+
+from dataclasses import replace
+from email import message_from_bytes
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from render_samples import FOLDER, LINKS, LOOK, READER, SECTIONS, edition, hostile_reader, item
+
+from digest.press import Press, encode_piece, encoded
+from digest.render import Renderer
+
+RENDERER = Renderer(LOOK, FOLDER)
+OTHER = replace(READER, email="somebody.else@example.net", confirmed_at=None)
+ANY = st.characters(codec="utf-8")
+# What HTML, quoted-printable and the marks of a cut mean something by, more often than by chance.
+WORDS = st.lists(
+    st.text(ANY, max_size=90)
+    | st.sampled_from(
+        ["\x10", "\x10card\x10", "<!--\x10end\x10-->", "=", " ", "\n", "&amp;", "<b>"]
+    ),
+    max_size=4,
+).map("".join)
+READERS = st.builds(lambda email: replace(READER, email=email), WORDS) | WORDS.map(hostile_reader)
+TOKENS = st.text("abcXYZ019-_.&=?%'", max_size=120)
+
+
+@st.composite
+def pools(draw):
+    """An edition, some of whose papers say anything, and of a section that is gone."""
+    items = []
+    for number in range(draw(st.integers(1, 8))):
+        one = item(number)
+        if draw(st.booleans()):
+            said = draw(WORDS)
+            paper = replace(one.paper, title=said, abstract=said, authors=(said,))
+            where = draw(st.sampled_from(["trending", "gone", "other_gone"]))
+            one = replace(one, paper=paper, why=draw(WORDS), section=where)
+        items.append(one)
+    return replace(edition(1), items=tuple(items))
+
+
+def parts(data):
+    """What a mail program makes of a part."""
+    raw = b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + data
+    return message_from_bytes(raw).get_payload(decode=True).decode().replace("\r\n", "\n")
+
+
+@settings(deadline=None, max_examples=60)
+@given(issue=pools(), reader=READERS, token=TOKENS, data=st.data())
+def test_a_spliced_mail_is_what_rendering_it_whole_gives(issue, reader, token, data):
+    chosen = data.draw(
+        st.lists(st.sampled_from(issue.items), min_size=1, unique_by=lambda one: one.paper.id)
+    )
+    links = replace(
+        LINKS,
+        **{
+            name: f"{LINKS.home}/{name}/{token}"
+            for name in ("preferences", "unsubscribe", "edition")
+        },
+    )
+    press = Press(RENDERER, issue, SECTIONS, LINKS, OTHER)
+    whole = RENDERER.pieces(issue, chosen, SECTIONS, links, reader)
+    plain = RENDERER.digest(issue, chosen, SECTIONS, links, reader)
+    for _ in range(2):  # the second from what the press remembers
+        subject, text, html = press.digest([one.paper.id for one in chosen], links, reader)
+        assert text == encoded(whole.text)
+        assert html == encoded(whole.html)
+    assert (subject, parts(text), parts(html)) == (plain.subject, plain.text, plain.html)
+
+
+@given(st.lists(st.text(ANY)))
+def test_pieces_may_be_joined_and_their_lines_stay_short(texts):
+    texts = [text.replace("\r", "") for text in texts]
+    joined = b"".join(map(encode_piece, texts))
+    assert parts(joined) == "".join(texts)
+    assert max(map(len, joined.split(b"\r\n"))) <= 76
+
+
+@pytest.mark.parametrize("length", range(70, 80))
+def test_a_piece_as_long_as_a_line_keeps_room_for_its_soft_line_break(length):
+    encoded_piece = encode_piece("a" * length)
+    assert encoded_piece.endswith(b"=\r\n")
+    assert max(map(len, encoded_piece.split(b"\r\n"))) <= 76
+
+
+def test_a_digest_without_papers_is_refused():
+    press = Press(RENDERER, edition(1), SECTIONS, LINKS, READER)
+    with pytest.raises(ValueError, match="without papers"):
+        press.digest([], LINKS, READER)
