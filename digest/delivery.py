@@ -26,7 +26,6 @@ from digest.model import (
     DeliveryState,
     Edition,
     Envelope,
-    Item,
     MailKind,
     Outcome,
     OutcomeKind,
@@ -35,7 +34,7 @@ from digest.model import (
     Verdict,
 )
 from digest.retry import Policy, decide
-from digest.store import Store
+from digest.store import Chooser, Store
 from digest.writer import Writer
 
 Progress = Callable[[int], None]  # told how many more deliveries have an outcome
@@ -156,11 +155,9 @@ class Delivery:
         if done:
             progress(len(done))
 
-    def _chooser(
-        self, edition: Edition | None
-    ) -> Callable[[Subscriber, MailKind, str | None, date | None, frozenset[str]], Choice]:
+    def _chooser(self, edition: Edition | None) -> Chooser:
         """What the ledger asks for every delivery it takes: may it go, and with which papers."""
-        sections = self._terms.sections
+        pool = compose.Pool(edition, self._terms.sections) if edition else None
 
         def choose(
             reader: Subscriber,
@@ -169,11 +166,11 @@ class Delivery:
             today: date | None,
             had: frozenset[str],
         ) -> Choice:
-            def papers(reader: Subscriber) -> tuple[Item, ...]:
-                assert edition is not None
-                return compose.select(edition, reader.preferences, had, sections)
+            def digest() -> Choice:
+                assert pool is not None
+                return pool.choice(reader, had)
 
-            return compose.choose(reader, kind, suppressed=suppressed, today=today, papers=papers)
+            return compose.choose(reader, kind, suppressed=suppressed, today=today, digest=digest)
 
         return choose
 
