@@ -11,12 +11,24 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Text, cast, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+)
 
 from digest.compose import Choice
 from digest.model import Claim, DeliveryState, MailKind, Subscriber
 from digest.store.database import Database
-from digest.store.readers import subscriber
+from digest.store.readers import PEOPLE, reader
 from digest.store.tables import DELIVERY, SUBSCRIBER, SUPPRESSION
 
 # What counts as "had": also what may have arrived.
@@ -25,64 +37,96 @@ HAD = (DeliveryState.SENT, DeliveryState.UNKNOWN, DeliveryState.SENDING)
 # Asked for every delivery that is taken: (reader, kind, suppressed, local date, papers had before).
 Chooser = Callable[[Subscriber, MailKind, str | None, date | None, frozenset[str]], Choice]
 
+_KINDS = {kind.value: kind for kind in MailKind}
 _NOTHING: frozenset[str] = frozenset()
 _mail, _reader = DELIVERY.c, SUBSCRIBER.c
+_SENDING = (
+    ("state", DeliveryState.SENDING),
+    ("worker", bindparam("by", type_=_mail.worker.type)),
+    ("attempts", _mail.attempts + 1),
+    ("again_at", None),
+)
+_SKIPPED = (("state", DeliveryState.SKIPPED), ("worker", None), ("again_at", None))
 _TAKEN = ("kind", "edition_id", "subscriber_id", "local_date", "attempts", "due_at")
 
 
 def take(
     database: Database,
     connection: Connection,
-    ready: Any,  # noqa: ANN401 - an SQL condition
-    limit: int,
+    edition_id: str | None,
+    batch: int,
     *,
+    limit: int,
     worker: str,
+    now: datetime,
     since: datetime,
     choose: Chooser,
 ) -> tuple[list[Claim], int]:
-    """Takes up to ``limit`` of the rows that are ``ready``.
+    """Takes up to ``limit`` rows of a batch that are ready.
 
     Returns:
         The claims to send, and how many rows were looked at.
     """
-    rows = connection.execute(_window(ready, limit)).all()
+    terms = {"edition": edition_id, "batch": batch, "now": now, "most": limit}
+    rows = connection.execute(_LETTERS if edition_id is None else _DIGESTS, terms).all()
     if not rows:
         return [], 0
     had = _had(database, connection, rows, since)
     claims, marks, skips = [], [], []
-    for row in rows:
-        reader, kind = subscriber(row), MailKind(row.kind)
-        before = had.get(reader.id, _NOTHING)
-        choice = choose(reader, kind, row.suppressed, row.local_date, before)
+    for mail in rows:
+        name, kind, _, _, local_date, attempts, due_at, suppressed, *person = mail
+        who, kind = reader(*person), _KINDS[kind]
+        choice = choose(who, kind, suppressed, local_date, had.get(who.id, _NOTHING))
         if choice.skip:
-            skips.append({"id": row.delivery_id, "reason": choice.skip})
-        else:
-            marks.append({"id": row.delivery_id, "papers": choice.paper_ids})
-            claims.append(_claim(row, reader, choice))
-    sending = {"state": DeliveryState.SENDING, "worker": worker, "attempts": _mail.attempts + 1}
-    skipped = {"state": DeliveryState.SKIPPED, "worker": None}
-    database.update_each(connection, DELIVERY, marks, sending | {"again_at": None})
-    database.update_each(connection, DELIVERY, skips, skipped | {"again_at": None})
+            skips.append({"id": name, "reason": choice.skip})
+            continue
+        marks.append({"id": name, "papers": choice.paper_ids})
+        moved = kind is MailKind.CHANGE and who.pending_email
+        claim = Claim(
+            delivery_id=name,
+            kind=kind,
+            edition_id=edition_id,
+            subscriber=who,
+            address=moved or who.email,
+            paper_ids=choice.paper_ids,
+            attempts=attempts + 1,
+            due_at=due_at,
+        )
+        claims.append(claim)
+    database.update_each(connection, DELIVERY, marks, _SENDING, by=worker)
+    database.update_each(connection, DELIVERY, skips, _SKIPPED)
     return claims, len(rows)
 
 
-def _window(ready: Any, limit: int) -> Any:  # noqa: ANN401 - conditions and a Select
+def ready(now: Any) -> ColumnElement[bool]:  # noqa: ANN401 - an instant, or a parameter
+    """What waits to be sent, and has waited long enough."""
+    waiting = _mail.state.in_((DeliveryState.QUEUED, DeliveryState.DEFERRED))
+    waited = or_(_mail.again_at.is_(None), _mail.again_at <= now)
+    return and_(waiting, waited)
+
+
+def _window(mine: ColumnElement[bool]) -> Select[Any]:
     """The next rows with their readers, all locked; rows that others hold are passed over.
 
     What is used of a row comes from the locked version of it: its own, not the statement's view.
     Readers are locked, so that of two deliveries to one reader the second sees what the first took.
     """
     columns = [_mail.id.label("delivery_id"), *(_mail[name] for name in _TAKEN)]
-    mine = select(*columns).where(ready).order_by(_mail.id).limit(limit)
-    taken = mine.with_for_update(skip_locked=True).cte("taken")
+    where = mine & (_mail.batch == bindparam("batch")) & ready(bindparam("now"))
+    some = select(*columns).where(where).order_by(_mail.id).limit(bindparam("most"))
+    taken = some.with_for_update(skip_locked=True).cte("taken")
     return (
-        select(taken, *_reader, SUPPRESSION.c.reason.label("suppressed"))
+        select(taken, SUPPRESSION.c.reason, *(_reader[name] for name in PEOPLE))
         .select_from(taken)
         .join(SUBSCRIBER, _reader.id == taken.c.subscriber_id)
         .outerjoin(SUPPRESSION, SUPPRESSION.c.fingerprint == _reader.fingerprint)
         .order_by(_reader.id)
         .with_for_update(of=SUBSCRIBER, key_share=True)  # rows may still refer to them
     )
+
+
+_DIGESTS = _window(_mail.edition_id == bindparam("edition"))
+_LETTERS = _window(_mail.edition_id.is_(None))
 
 
 def _had(
@@ -96,33 +140,20 @@ def _had(
     readers = [row.subscriber_id for row in rows if row.kind == MailKind.DIGEST]
     if not readers:
         return {}
+    # The state filters what is read, and not which index reads it: most rows of the table are sent.
+    lists = func.aggregate_strings(cast(_mail.papers, Text), ",").filter(_mail.state.in_(HAD))
     wanted = (
-        select(_mail.subscriber_id, func.aggregate_strings(cast(_mail.papers, Text), ","))
+        select(_mail.subscriber_id, lists)
         .where(
             database.among(_mail.subscriber_id, readers),
             _mail.kind == MailKind.DIGEST,
-            _mail.state.in_(HAD),
             _mail.due_at > since,
         )
         .group_by(_mail.subscriber_id)
     )
-    return {name: _papers(text) for name, text in connection.execute(wanted)}
+    return {name: _papers(text) for name, text in connection.execute(wanted) if text}
 
 
 @lru_cache(1024)
 def _papers(lists: str) -> frozenset[str]:
     return frozenset(paper for papers in json.loads(f"[{lists}]") for paper in papers)
-
-
-def _claim(row: Row[Any], reader: Subscriber, choice: Choice) -> Claim:
-    moved = row.kind == MailKind.CHANGE and reader.pending_email
-    return Claim(
-        delivery_id=row.delivery_id,
-        kind=MailKind(row.kind),
-        edition_id=row.edition_id,
-        subscriber=reader,
-        address=reader.pending_email if moved and reader.pending_email else reader.email,
-        paper_ids=choice.paper_ids,
-        attempts=row.attempts + 1,
-        due_at=row.due_at,
-    )

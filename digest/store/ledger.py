@@ -15,7 +15,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, false, func, literal, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, false, func, literal, or_, select, update
 
 from digest.errors import StoreError
 from digest.model import (
@@ -27,7 +27,7 @@ from digest.model import (
     SubscriberState,
     Verdict,
 )
-from digest.store.claims import Chooser, take
+from digest.store.claims import Chooser, ready, take
 from digest.store.database import Database
 from digest.store.lease import enlist, is_alive
 from digest.store.readers import bits
@@ -35,6 +35,8 @@ from digest.store.tables import DELIVERY, SUBSCRIBER
 from digest.timetable import SHORTEST_GAP
 
 _mail, _reader = DELIVERY.c, SUBSCRIBER.c
+_DONE = (("worker", None),)
+_MINE = _mail.worker == bindparam("by")
 
 
 class Ledger:
@@ -76,7 +78,7 @@ class Ledger:
 
     def batches(self, now: datetime) -> Sequence[tuple[str | None, int]]:
         """The (edition, batch) pairs that have something to send now; letters have no edition."""
-        wanted = select(_mail.edition_id, _mail.batch).where(_ready(now)).distinct()
+        wanted = select(_mail.edition_id, _mail.batch).where(ready(now)).distinct()
         with self._database.read() as connection:
             found = [(edition, batch) for edition, batch in connection.execute(wanted)]
         return sorted(found, key=lambda pair: (pair[0] or "", pair[1]))
@@ -105,14 +107,12 @@ class Ledger:
         Raises:
             StoreError: the worker lost its lock, and somebody put what it had claimed in doubt.
         """
-        mine = _mail.edition_id.is_(None) if edition_id is None else _mail.edition_id == edition_id
-        ready = and_(mine, _mail.batch == batch, _ready(now))
-        some = partial(take, self._database, worker=worker, since=now - horizon, choose=choose)
+        some = partial(take, self._database, limit=limit, worker=worker, now=now, choose=choose)
         while True:
             with self._database.begin() as connection:
                 if self._record(connection, worker, done) < len(done):
                     raise StoreError(f"{self._database}: worker {worker} was taken for dead")
-                claims, rows = some(connection, ready, limit)
+                claims, rows = some(connection, edition_id, batch, since=now - horizon)
             # Everybody may have been skipped: go on until something is taken or nothing is left.
             if claims or not rows:
                 return claims
@@ -128,8 +128,7 @@ class Ledger:
             {"id": name, "state": v.state, "again_at": v.again_at, "reason": v.reason}
             for name, v in verdicts.items()
         ]
-        mine = _mail.worker == worker
-        return self._database.update_each(connection, DELIVERY, rows, {"worker": None}, mine)
+        return self._database.update_each(connection, DELIVERY, rows, _DONE, _MINE, by=worker)
 
     def abandon(self) -> int:
         """Puts in doubt what dead workers left ``sending``; returns how many."""
@@ -247,11 +246,6 @@ def _due(slot: DueSlot, edition_id: str, before: int, batch: int) -> Any:  # noq
         ~there.exists(),
     )
     return wanted.where(_reader.confirmed_at <= slot.due_at) if slot.late else wanted
-
-
-def _ready(now: datetime) -> Any:  # noqa: ANN401 - an SQL condition
-    waited = (_mail.state == DeliveryState.DEFERRED) & (_mail.again_at <= now)
-    return or_(_mail.state == DeliveryState.QUEUED, waited)
 
 
 def _delivery(row: Row[Any]) -> Delivery:
