@@ -101,7 +101,7 @@ def take(
 def ready(now: Any) -> ColumnElement[bool]:  # noqa: ANN401 - an instant, or a parameter
     """What waits to be sent, and has waited long enough."""
     waiting = _mail.state.in_((DeliveryState.QUEUED, DeliveryState.DEFERRED))
-    waited = or_(_mail.again_at.is_(None), _mail.again_at <= now)
+    waited = or_(_mail.state == DeliveryState.QUEUED, _mail.again_at <= now)
     return and_(waiting, waited)
 
 
