@@ -11,7 +11,8 @@ the dot                    in doubt     deferred    deferred    refused     2xx:
 import base64
 import re
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from digest.model import Outcome, OutcomeKind
 
@@ -20,30 +21,27 @@ GO_AHEAD = 354
 LONGEST = 300  # characters of a reply that are kept
 
 
-LINE_CODES = {b"%d" % code: code for code in range(200, 600)}
 LONGEST_REPLY = 32_768  # bytes; far more than any real one
+CODES = {b"%d" % code: code for code in range(200, 600)}
 
 
-class Reply(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Reply:
     """One reply of the server; ``raw`` are its lines without the code, joined by line breaks."""
 
     code: int
     raw: bytes
+    good: bool = field(init=False)  # the command did what it says: RFC 5321 section 4.2.1
+    refusal: bool = field(init=False)  # a definite no, for now (4xx) or for ever (5xx)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "good", self.code // 100 == 2)  # noqa: PLR2004
+        object.__setattr__(self, "refusal", self.code // 100 in (4, 5))
 
     @property
     def text(self) -> str:
         """What it says; bytes that are no UTF-8 become surrogates, which nobody prints."""
         return self.raw.decode("utf-8", "surrogateescape")
-
-    @property
-    def good(self) -> bool:
-        """Whether the command did what it says."""
-        return self.code < 300  # noqa: PLR2004 - RFC 5321 section 4.2.1
-
-    @property
-    def refusal(self) -> bool:
-        """Whether it is a definite no, for now (4xx) or for ever (5xx)."""
-        return self.code >= 400  # noqa: PLR2004
 
     @property
     def temporary(self) -> bool:
@@ -75,19 +73,26 @@ class Replies:
         """
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            code, mark, text = LINE_CODES.get(line[:3]), line[3:4], line[4:].strip()
-            if code is None or mark not in b"- \r":
-                raise Unreadable(line[:100].decode("utf-8", "surrogateescape"))
-            if mark == b"-":
-                self._lines.append(text)
+            reply, complete = _read(line)
+            if not complete:
+                self._lines.append(reply.raw)
             elif self._lines:
-                text = b"\n".join([*self._lines, text])
+                text = b"\n".join([*self._lines, reply.raw])
                 self._lines.clear()
-                yield Reply(code, text)
+                yield Reply(reply.code, text)
             else:
-                yield Reply(code, text)
+                yield reply
         if len(self._rest) + sum(map(len, self._lines)) > LONGEST_REPLY:
             raise Unreadable("a reply without end")
+
+
+@lru_cache(maxsize=64)  # but for the last reply to a mail, a server says the same to each
+def _read(line: bytes) -> tuple[Reply, bool]:
+    """A line, and whether it is the last of its reply."""
+    code, mark = CODES.get(line[:3]), line[3:4]
+    if code is None or mark not in b"- \r":
+        raise Unreadable(line[:100].decode("utf-8", "surrogateescape"))
+    return Reply(code, line[4:].strip()), mark != b"-"
 
 
 def one_line(text: str) -> str:

@@ -7,6 +7,7 @@
 Envelopes are taken one at a time, when their turn comes: what composes them does so then.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
@@ -15,6 +16,10 @@ from digest.mailer.replies import unsent
 from digest.mime import wire_address
 from digest.model import Envelope, Outcome, OutcomeKind
 
+ORDINARY = re.compile(
+    r"[A-Za-z0-9+=_-]{1,31}(\.[A-Za-z0-9+=_-]{1,31})?"
+    r"@([a-z0-9]{1,30}(-[a-z0-9]{1,30})?\.){1,3}[a-z]{2,20}"
+)
 PATIENCE = 5.0  # seconds that a mail waits here for its turn; longer, and it has to come again
 
 Permit = Callable[[str], float]  # seconds until a mail to that domain may go; over PATIENCE: later
@@ -34,7 +39,6 @@ class Parcel:
     def __init__(self, number: int, sender: str, recipient: str, envelope: Envelope) -> None:
         self.number, self.sender, self.recipient = number, sender, recipient
         self.data, self.clean = envelope.data, envelope.clean
-        self.begin(ahead=False, first=False)
 
     def begin(self, *, ahead: bool, first: bool) -> None:
         """Its MAIL is written: ``ahead`` of its turn, as the ``first`` on the connection."""
@@ -43,19 +47,6 @@ class Parcel:
         self.named = False  # … and taken its recipient
         self.ended = False  # the last byte of it is written
         self.verdict: Outcome | None = None  # known before the server has said all it has to say
-
-    def checked(self) -> bytes:
-        """The message.
-
-        Raises:
-            ValueError: a bare CR or LF, which some servers take for the end of the message.
-        """
-        if self.clean:
-            return self.data
-        pairs, data = self.data.count(b"\r\n"), self.data
-        if not data.endswith(b"\r\n") or data.count(b"\n") != pairs or data.count(b"\r") != pairs:
-            raise ValueError("the message has a line that does not end with CRLF")
-        return data
 
     def stuffed(self) -> bytes:
         """The message as DATA carries it, without its final dot (RFC 5321 section 4.5.2)."""
@@ -142,19 +133,28 @@ class Window:
         number = len(self._outcomes)
         self._outcomes.append(None)
         try:
-            sender = wire_address(envelope.sender, "sender") if envelope.sender else ""
+            sender = _address(envelope.sender, "sender") if envelope.sender else ""
         except InputError as error:
             self._outcomes[number] = unsent(str(error))
             return None
         try:
-            recipient = wire_address(envelope.recipient, "recipient")
+            recipient = _address(envelope.recipient, "recipient")
         except InputError as error:
             self._outcomes[number] = Outcome(kind=OutcomeKind.REFUSED, text=str(error))
             return None
-        parcel = Parcel(number, sender, recipient, envelope)
-        try:
-            parcel.data = parcel.checked()
-        except ValueError as error:
-            self._outcomes[number] = unsent(str(error))
+        if not (envelope.clean or _lines_end_well(envelope.data)):
+            text = "the message has a line that does not end with CRLF"
+            self._outcomes[number] = unsent(text)
             return None
-        return parcel
+        return Parcel(number, sender, recipient, envelope)
+
+
+def _address(address: str, field: str) -> str:
+    """As ``wire_address``, which has nothing to say about what is short and ordinary."""
+    return address if ORDINARY.fullmatch(address) else wire_address(address, field)
+
+
+def _lines_end_well(data: bytes) -> bool:
+    """Whether there is no bare CR or LF, which some servers take for the end of the message."""
+    pairs = data.count(b"\r\n")
+    return data.endswith(b"\r\n") and data.count(b"\n") == data.count(b"\r") == pairs

@@ -13,9 +13,10 @@ GOODBYE = 2.0  # seconds at most for QUIT and its answer
 # The end of a mail and the envelope behind it are no longer than this: while the transport has more
 # than that in hand, the end has not left this process.
 TAIL = 2048  # bytes
+ROOM = 16_384  # bytes for replies: a buffer of our own, for asyncio allocates 256 KB at every read
 
 
-class Wire(asyncio.Protocol):
+class Wire(asyncio.BufferedProtocol):
     """One connection, taken over from whoever opened it."""
 
     def __init__(
@@ -29,6 +30,7 @@ class Wire(asyncio.Protocol):
         self._heard = 0.0  # when something last moved
         self._left = 0  # bytes the transport had in hand then
         self._gone = ""  # why it is over
+        self._view = memoryview(bytearray(ROOM))
         transport.set_protocol(self)
         transport.set_write_buffer_limits(high=TAIL, low=TAIL)
 
@@ -126,12 +128,16 @@ class Wire(asyncio.Protocol):
 
     # ── What asyncio calls ───────────────────────────────────────────────────────────────────────
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the protocol's
+        """Where replies are put."""
+        return self._view
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Replies, in whatever pieces."""
         self._heard = self._loop.time()
         try:
             if self._conversation.open:
-                self._write(self._conversation.receive(data))
+                self._write(self._conversation.receive(bytes(self._view[:nbytes])))
         except Exception as error:  # noqa: BLE001 - of the window's iterator: its taker gets it
             self._fail(error)
         if self._conversation.idle:
