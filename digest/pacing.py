@@ -95,6 +95,8 @@ class Pacer:
     def succeeded(self, now: float) -> None:
         """A mail was taken."""
         self._count += 1
+        if self._since == -inf:
+            self._since = now
         if now - self._since >= INTERVAL:
             self._measured = self._count / (now - self._since)
             self._count, self._since = 0, now

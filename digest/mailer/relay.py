@@ -106,13 +106,14 @@ class Relay:
     def closing(self, reply: Reply, served: int) -> None:
         """A 421 instead of taking another mail, after so many on that connection.
 
-        Twice after the same number, it is the relay's limit: from then on ours, and no complaint.
+        Twice after the same number, it is the relay's limit, and from then on ours. Otherwise it
+        is a complaint; but the first time nobody can tell, and another connection will show.
         """
         if served and served == self._closed_after:
             self.per_connection = min(self.per_connection, served)
-            return
+        elif self._closed_after:
+            self.complained(reply)
         self._closed_after = served
-        self.complained(reply)
 
     def failed(self, outcome: Outcome, taken: int | None = None) -> Outcome:
         """There was no way to it; where it ``taken`` nothing since, it counts as down."""
