@@ -10,9 +10,7 @@ drop-421-      421 at RCPT, and closes      drop-after-dot-   takes the mail, cl
 hang-          never answers RCPT           hang-after-dot-   takes the mail, never answers
 drop-data-     354, and closes              slow-             answers the dot ``slow`` seconds late
 stall-         354, and reads no more       drop-body-        closes after 1,000 bytes of the body
-drop-mail-     closes instead of answering  hang-body-        reads 1,000 bytes and no more
-drop-rcpt-     … RCPT
-               MAIL, RCPT: by the sender's and the recipient's prefix
+drop-rcpt-     closes at RCPT               drop-mail-        closes at MAIL (the sender's prefix)
 
 It lies as ``lies`` says: ``drops`` what comes with a command, like one that reads a line and throws
 away the rest; ``closes`` on that, or ``complains`` first (554 5.5.0); answers ``twice``, once more
@@ -261,10 +259,6 @@ class Session:
         await self.say("354 go ahead")
         if self.recipient.startswith("drop-data-"):
             raise Closed
-        if self.recipient.startswith("stall-"):
-            self.writer.transport.pause_reading()
-            await self.server.stopping.wait()
-            raise Closed
         await self.half_a_body()
         data = await self.message()
         self.server.hear(".")
@@ -273,11 +267,12 @@ class Session:
         await self.take(data)
 
     async def half_a_body(self):
-        if "-body-" in self.recipient:
-            await self.reader.readexactly(1000)
+        if self.recipient.startswith("stall-"):
             self.writer.transport.pause_reading()
-            if self.recipient.startswith("hang-"):
-                await self.server.stopping.wait()
+            await self.server.stopping.wait()
+            raise Closed
+        if self.recipient.startswith("drop-body-"):
+            await self.reader.readexactly(1000)
             raise Closed
 
     async def do_bdat(self, line):

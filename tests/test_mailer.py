@@ -126,14 +126,6 @@ def test_a_greylisted_mail_is_taken_at_the_second_try():
     assert kinds(outcomes) == [DEFERRED, ACCEPTED]
 
 
-def test_a_server_that_stops_reading_in_the_middle_of_a_mail_cannot_have_it():
-    server = SmtpServer()
-    long = mail("stall-1", BODY + b"0123456789abcdef\r\n" * 1_500_000)
-    outcomes = sent(server, [long, mail("after")], timeout=0.5)
-    assert kinds(outcomes) == [UNSENT, ACCEPTED]
-    assert outcomes[0].text == "no answer to the message within 0.5 s"
-
-
 @pytest.mark.parametrize(
     ("reply", "kind"),
     [
@@ -354,7 +346,7 @@ def test_the_server_in_a_thread_serves_synchronous_tests():
 
 # ── Lost at a place ──────────────────────────────────────────────────────────────────────────────
 
-LONG = BODY + b"0123456789abcdef\r\n" * 600_000  # more than sockets take at once
+LONG = BODY + b"0123456789abcdef\r\n" * 1_500_000  # more than sockets take at once
 
 
 @pytest.mark.parametrize(
@@ -364,7 +356,7 @@ LONG = BODY + b"0123456789abcdef\r\n" * 600_000  # more than sockets take at onc
         (mail("drop-rcpt-1"), UNSENT),
         (mail("drop-body-1", LONG), UNSENT),
         (mail("drop-after-dot-1"), IN_DOUBT),
-        (mail("hang-body-1", LONG), UNSENT),
+        (mail("stall-1", LONG), UNSENT),
     ],
 )
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -376,6 +368,8 @@ def test_wherever_a_connection_is_lost_one_mail_pays_at_most(driver, bad, kind):
     outcomes = sent(server, window, timeout=0.5, **DRIVERS[driver])
     assert kinds(outcomes) == [ACCEPTED, kind, ACCEPTED, ACCEPTED]
     assert names(server) == ["before", "after", "last"]
+    if bad.recipient.startswith("stall-"):
+        assert outcomes[1].text == "no answer to the message within 0.5 s"
 
 
 @pytest.mark.parametrize("flight", [1, 2, 5])
