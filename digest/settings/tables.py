@@ -76,6 +76,7 @@ Network = Annotated[str, AfterValidator(_network)]
 Line = Annotated[str, AfterValidator(_one_line)]
 # Bounds of what multiplies a logarithm keep every score a finite number.
 Weight = Annotated[float, Field(ge=-5, le=5)]
+Limit = Annotated[float, Field(ge=0)]
 
 
 class Part(BaseModel):
@@ -112,6 +113,13 @@ class Smtp(Part):
     timeout: float = Field(default=30.0, gt=0, le=3600)
     connections: int = Field(default=4, ge=1, le=100)
     messages_per_connection: int = Field(default=100, ge=1)
+    pipelining: bool = True
+    bdat_window: int = Field(default=0, ge=0, le=100)
+    # Limits of one process; 0 is none.
+    per_second: Limit = 0
+    per_hour: Limit = 0
+    per_domain_per_minute: Limit = 0
+    domains_per_minute: Mapping[str, Limit] = Field(default_factory=dict)
 
 
 class Schedule(Part):
