@@ -98,6 +98,7 @@ class Pool:
     """An edition as readers choose from it. Readers who had the same papers get the same answer."""
 
     def __init__(self, edition: Edition, sections: Sequence[Section]) -> None:
+        self.edition = edition
         self._sections = tuple(sections)
         self._items = {s.name: [i for i in edition.items if i.section == s.name] for s in sections}
         self._wanted = lru_cache(_TASTES)(self._of_interest)

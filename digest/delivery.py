@@ -10,7 +10,7 @@ after the last, so a kill leaves at most window × lanes deliveries in doubt, an
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -37,6 +37,7 @@ from digest.retry import Policy, decide
 from digest.store import Chooser, Store
 from digest.writer import Writer
 
+POOLS = 2  # editions kept open: today's, and one whose retries still go out
 Progress = Callable[[int], None]  # told how many more deliveries have an outcome
 
 _log = logging.getLogger(__name__)
@@ -88,6 +89,8 @@ class Delivery:
         self._terms = terms
         self._clock = clock
         self._stopping = False
+        self._opening = asyncio.Lock()
+        self._pools: dict[str, compose.Pool] = {}
 
     def stop(self) -> None:
         """Lets the windows under way finish and takes no more."""
@@ -124,9 +127,7 @@ class Delivery:
         progress: Progress = lambda _: None,
     ) -> None:
         """Sends one batch, window after window; adds what became of it to ``tally``."""
-        edition = None
-        if edition_id is not None:
-            edition = await asyncio.to_thread(self._editions.get, edition_id)
+        pool = await self._pool(edition_id) if edition_id else None
         claim = partial(
             self._ledger.claim,
             edition_id,
@@ -134,7 +135,7 @@ class Delivery:
             worker=worker,
             limit=self._terms.window,
             horizon=self._terms.horizon,
-            choose=self._chooser(edition),
+            choose=_chooser(pool),
         )
         done: dict[int, Verdict] = {}
         while not self._stopping:
@@ -143,7 +144,7 @@ class Delivery:
             self._count(done, tally, progress)
             if not claims:
                 return
-            done = await self._send(claims, edition)
+            done = await self._send(claims, pool.edition if pool else None)
         await asyncio.to_thread(self._ledger.record, worker, done)
         self._count(done, tally, progress)
 
@@ -155,46 +156,41 @@ class Delivery:
         if done:
             progress(len(done))
 
-    def _chooser(self, edition: Edition | None) -> Chooser:
-        """What the ledger asks for every delivery it takes: may it go, and with which papers."""
-        pool = compose.Pool(edition, self._terms.sections) if edition else None
-
-        def choose(
-            reader: Subscriber,
-            kind: MailKind,
-            suppressed: str | None,
-            today: date | None,
-            had: frozenset[str],
-        ) -> Choice:
-            def digest() -> Choice:
-                assert pool is not None
-                return pool.choice(reader, had)
-
-            return compose.choose(reader, kind, suppressed=suppressed, today=today, digest=digest)
-
-        return choose
+    async def _pool(self, edition_id: str) -> compose.Pool:
+        """An edition to choose from, read and set up once for all its batches."""
+        async with self._opening:
+            if edition_id not in self._pools:
+                edition = await asyncio.to_thread(self._editions.get, edition_id)
+                assert edition is not None, edition_id  # deliveries refer to editions
+                # What all its mails share takes a while, in which the other lanes go on sending.
+                await asyncio.to_thread(self._writer.prepare, edition)
+                while len(self._pools) >= POOLS:
+                    del self._pools[next(iter(self._pools))]
+                self._pools[edition_id] = compose.Pool(edition, self._terms.sections)
+            return self._pools[edition_id]
 
     async def _send(self, claims: Sequence[Claim], edition: Edition | None) -> dict[int, Verdict]:
-        """Writes and sends a window; a verdict for every claim, whatever happens."""
-        written: list[tuple[Claim, Envelope]] = []
+        """Sends a window, each mail written when its turn comes; a verdict for every claim."""
+        offered: list[Claim] = []
         outcomes: list[tuple[Claim, Outcome]] = []
-        # In a thread: a window takes some 50 ms to write, in which the other lanes go on sending.
-        papers = await asyncio.to_thread(lambda: [self._write(one, edition) for one in claims])
-        for claim, paper in zip(claims, papers, strict=True):
-            if isinstance(paper, Envelope):
-                written.append((claim, paper))
-            else:
-                outcomes.append((claim, paper))
-        said = await self._mailer.send([envelope for _, envelope in written])
-        outcomes += [(claim, one) for (claim, _), one in zip(written, said, strict=True)]
-        now = self._clock()
+
+        def mails() -> Iterator[Envelope]:
+            for claim in claims:
+                mail = self._write(claim, edition)
+                if isinstance(mail, Envelope):
+                    offered.append(claim)
+                    yield mail
+                else:
+                    outcomes.append((claim, mail))
+
+        said = await self._mailer.send(mails())
+        outcomes += zip(offered, said, strict=True)
+        verdict = partial(decide, now=self._clock(), policy=self._terms.policy)
         return {
-            claim.delivery_id: decide(
+            claim.delivery_id: verdict(
                 outcome,
                 attempts=claim.attempts,
                 due_at=claim.due_at,
-                now=now,
-                policy=self._terms.policy,
                 jitter=random(),  # noqa: S311 - spreads retries, guards nothing
             )
             for claim, outcome in outcomes
@@ -211,3 +207,22 @@ class Delivery:
             _log.exception("delivery=%s could not be written", claim.delivery_id)
             reason = f"could not be written: {type(error).__name__}"
             return Outcome(kind=OutcomeKind.UNSENT, text=reason)
+
+
+def _chooser(pool: compose.Pool | None) -> Chooser:
+    """What the ledger asks for every delivery it takes: may it go, and with which papers."""
+
+    def choose(
+        reader: Subscriber,
+        kind: MailKind,
+        suppressed: str | None,
+        today: date | None,
+        had: frozenset[str],
+    ) -> Choice:
+        def digest() -> Choice:
+            assert pool is not None
+            return pool.choice(reader, had)
+
+        return compose.choose(reader, kind, suppressed=suppressed, today=today, digest=digest)
+
+    return choose

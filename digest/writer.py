@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
@@ -61,8 +62,12 @@ class Writer:
         self._setting_up = Lock()
 
     def prepare(self, edition: Edition) -> None:
-        """Sets up what all mails of an edition share, which takes a moment: call it in a thread."""
-        self._press(edition)
+        """Sets up what all mails of an edition share, which takes a moment: call it in a thread.
+
+        A template that fails does so again with every mail, and is said there.
+        """
+        with suppress(Exception):
+            self._press(edition)
 
     def write(self, claim: Claim, edition: Edition | None, now: datetime) -> Envelope:
         """The mail of a claim; a digest needs its edition.
@@ -92,6 +97,7 @@ class Writer:
             recipient=claim.address,
             message_id=name,
             data=press.sheet(claim.paper_ids).fill(own),
+            clean=True,
         )
 
     def _letter(self, claim: Claim, now: datetime) -> Envelope:

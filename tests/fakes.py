@@ -32,6 +32,7 @@ class FakeMailer:
         self.windows = []
 
     async def send(self, window):
+        window = list(window)
         self.windows.append([envelope.recipient for envelope in window])
         if self.before:
             await self.before(window)
