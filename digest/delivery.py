@@ -60,12 +60,14 @@ class Delivered:
     outcomes: Mapping[DeliveryState, int]
     abandoned: int = 0
     expired: int = 0
+    relay: str = ""  # where it is out of reach, or has us slowed down
 
     def __str__(self) -> str:
         """For the log: ``sent=12 deferred=1``; empty where nothing happened."""
         counts = {state.value: count for state, count in self.outcomes.items()}
         counts |= {"abandoned": self.abandoned, "expired": self.expired}
-        return " ".join(f"{name}={count}" for name, count in counts.items() if count)
+        told = [f"{name}={count}" for name, count in counts.items() if count]
+        return " ".join([*told, *([f"relay {self.relay}"] if self.relay else ())])
 
 
 class Delivery:
@@ -109,13 +111,13 @@ class Delivery:
         tally: Counter[DeliveryState] = Counter()
         with self._ledger.enlist() as worker:
 
-            async def send_batch(edition_id: str | None, number: int) -> None:
-                await self.send_batch(
+            async def send_batch(edition_id: str | None, number: int) -> bool:
+                return await self.send_batch(
                     edition_id, number, worker=worker, tally=tally, progress=progress
                 )
 
             await self._dispatcher.dispatch(batches, send_batch)
-        return Delivered(outcomes=tally, abandoned=abandoned, expired=expired)
+        return Delivered(outcomes=tally, abandoned=abandoned, expired=expired, relay=self._relay())
 
     async def send_batch(
         self,
@@ -125,8 +127,12 @@ class Delivery:
         worker: str,
         tally: Counter[DeliveryState],
         progress: Progress = lambda _: None,
-    ) -> None:
-        """Sends one batch, window after window; adds what became of it to ``tally``."""
+    ) -> bool:
+        """Sends one batch, window after window; adds what became of it to ``tally``.
+
+        Returns:
+            Whether there is a way to the relay. Without one, all but one window stays queued.
+        """
         pool = await self._pool(edition_id) if edition_id else None
         claim = partial(
             self._ledger.claim,
@@ -138,15 +144,21 @@ class Delivery:
             choose=_chooser(pool),
         )
         done: dict[int, Verdict] = {}
-        while not self._stopping:
+        while not self._stopping and not (done and self._mailer.down):
             # One transaction records the window that was sent and takes the next one.
             claims = await asyncio.to_thread(claim, now=self._clock(), done=done)
             self._count(done, tally, progress)
             if not claims:
-                return
+                return True
             done = await self._send(claims, pool.edition if pool else None)
         await asyncio.to_thread(self._ledger.record, worker, done)
         self._count(done, tally, progress)
+        return not self._mailer.down
+
+    def _relay(self) -> str:
+        """What there is to say about the relay: that it is out of reach, or has us slowed down."""
+        down = self._mailer.down
+        return f"out of reach: {down.text}" if down else str(self._mailer.pace)
 
     @staticmethod
     def _count(

@@ -10,7 +10,7 @@ from itertools import cycle, islice
 from typing import Protocol
 
 Batch = tuple[str | None, int]
-SendBatch = Callable[[str | None, int], Awaitable[None]]
+SendBatch = Callable[[str | None, int], Awaitable[bool]]  # whether to go on with others
 
 
 class Dispatcher(Protocol):
@@ -27,12 +27,16 @@ class Inline:
         self._lanes = lanes
 
     async def dispatch(self, batches: Sequence[Batch], send_batch: SendBatch) -> None:
-        """Awaits ``send_batch`` for each batch; few batches are shared by several lanes."""
+        """Awaits ``send_batch`` for each batch; few batches are shared by several lanes.
+
+        Where one says that there is no way to the relay, the rest waits for the next pass.
+        """
         waiting = deque(islice(cycle(batches), max(len(batches), self._lanes)))
 
         async def lane() -> None:
             while waiting:
-                await send_batch(*waiting.popleft())
+                if not await send_batch(*waiting.popleft()):
+                    waiting.clear()
 
         try:
             async with asyncio.TaskGroup() as lanes:

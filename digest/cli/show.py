@@ -132,6 +132,8 @@ def _outcomes(report: DayReport) -> Iterator[Sequence[object]]:
     if report.delivered.abandoned:
         count = report.delivered.abandoned
         yield ("in doubt", f"{count} left by a process that ended: see `digest deliveries`")
+    if report.delivered.relay:
+        yield ("relay", report.delivered.relay)
     if report.delivered.expired:
         yield ("too late", f"{report.delivered.expired} past their deadline, not sent")
     yield ("ledger", ledger(report.ledger) or "empty")

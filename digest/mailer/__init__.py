@@ -12,12 +12,23 @@ from typing import Protocol
 
 from digest.mailer.smtp import SmtpMailer
 from digest.model import Envelope, Outcome
+from digest.pacing import Pace
 
 __all__ = ["Mailer", "SmtpMailer"]
 
 
 class Mailer(Protocol):
     """What delivers mails. Several ``send`` may run at once, one per lane, in one event loop."""
+
+    @property
+    def down(self) -> Outcome | None:
+        """Why there was no way to the relay at the last attempt; None where there was one."""
+        ...
+
+    @property
+    def pace(self) -> Pace:
+        """Whether the relay has us slowed down, to how many mails a second, and its words."""
+        ...
 
     async def send(self, window: Iterable[Envelope]) -> list[Outcome]:
         """Sends the mails in their order; one Outcome each, in that order.

@@ -36,6 +36,7 @@ from digest.timetable import SHORTEST_GAP
 
 _mail, _reader = DELIVERY.c, SUBSCRIBER.c
 _DONE = (("worker", None),)
+_HELD = (*_DONE, ("attempts", _mail.attempts - 1))  # a limit of our own is no try
 _MINE = _mail.worker == bindparam("by")
 
 
@@ -124,11 +125,13 @@ class Ledger:
             self._record(connection, worker, verdicts)
 
     def _record(self, connection: Connection, worker: str, verdicts: Mapping[int, Verdict]) -> int:
-        rows = [
-            {"id": name, "state": v.state, "again_at": v.again_at, "reason": v.reason}
-            for name, v in verdicts.items()
-        ]
-        return self._database.update_each(connection, DELIVERY, rows, _DONE, _MINE, by=worker)
+        """Writes the verdicts; returns how many found their row still ``worker``'s."""
+        tried, held = list[dict[str, Any]](), list[dict[str, Any]]()
+        for name, v in verdicts.items():
+            row = {"id": name, "state": v.state, "again_at": v.again_at, "reason": v.reason}
+            (tried if v.counted else held).append(row)
+        write = partial(self._database.update_each, connection, DELIVERY, where=_MINE, by=worker)
+        return write(tried, _DONE) + write(held, _HELD)
 
     def abandon(self) -> int:
         """Puts in doubt what dead workers left ``sending``; returns how many."""
