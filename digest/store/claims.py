@@ -73,26 +73,25 @@ def take(
         return [], 0
     had = _had(database, connection, rows, since)
     claims, marks, skips = [], [], []
-    for mail in rows:
-        name, kind, _, _, local_date, attempts, due_at, suppressed, *person = mail
-        who, kind = reader(*person), _KINDS[kind]
-        choice = choose(who, kind, suppressed, local_date, had.get(who.id, _NOTHING))
+    for name, kind, _, _, local_date, attempts, due_at, suppressed, *person in rows:
+        who, what = reader(*person), _KINDS[kind]
+        choice = choose(who, what, suppressed, local_date, had.get(who.id, _NOTHING))
         if choice.skip:
             skips.append({"id": name, "reason": choice.skip})
             continue
         marks.append({"id": name, "papers": choice.paper_ids})
-        moved = kind is MailKind.CHANGE and who.pending_email
-        claim = Claim(
-            delivery_id=name,
-            kind=kind,
-            edition_id=edition_id,
-            subscriber=who,
-            address=moved or who.email,
-            paper_ids=choice.paper_ids,
-            attempts=attempts + 1,
-            due_at=due_at,
+        claims.append(
+            Claim(
+                delivery_id=name,
+                kind=what,
+                edition_id=edition_id,
+                subscriber=who,
+                address=(what is MailKind.CHANGE and who.pending_email) or who.email,
+                paper_ids=choice.paper_ids,
+                attempts=attempts + 1,
+                due_at=due_at,
+            )
         )
-        claims.append(claim)
     database.update_each(connection, DELIVERY, marks, _SENDING, by=worker)
     database.update_each(connection, DELIVERY, skips, _SKIPPED)
     return claims, len(rows)
