@@ -7,10 +7,11 @@ writes. (With the default deferred BEGIN, 252 of 400 concurrent updates were sil
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from alembic import command
@@ -60,11 +61,13 @@ class Database:
         self.url = _parse(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = self._sqlite() if self.is_sqlite else self._postgresql()
+        # SQLite has one writer at a time, and lets the others look again and again: here they wait.
+        self._turn: AbstractContextManager[object] = Lock() if self.is_sqlite else nullcontext()
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """One writing transaction: committed at the end, rolled back on any exception."""
-        with self.translated(), self.engine.begin() as connection:
+        with self._turn, self.translated(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
