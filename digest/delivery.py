@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 from random import random
+from threading import Lock
 
 from digest import compose
 from digest.compose import Choice
@@ -91,7 +92,7 @@ class Delivery:
         self._terms = terms
         self._clock = clock
         self._stopping = False
-        self._opening = asyncio.Lock()
+        self._opening = Lock()
         self._pools: dict[str, compose.Pool] = {}
 
     def stop(self) -> None:
@@ -133,7 +134,8 @@ class Delivery:
         Returns:
             Whether there is a way to the relay. Without one, all but one window stays queued.
         """
-        pool = await self._pool(edition_id) if edition_id else None
+        # In a thread: setting up takes a while, in which the other lanes go on sending.
+        pool = await asyncio.to_thread(self._pool, edition_id) if edition_id else None
         claim = partial(
             self._ledger.claim,
             edition_id,
@@ -168,14 +170,13 @@ class Delivery:
         if done:
             progress(len(done))
 
-    async def _pool(self, edition_id: str) -> compose.Pool:
+    def _pool(self, edition_id: str) -> compose.Pool:
         """An edition to choose from, read and set up once for all its batches."""
-        async with self._opening:
+        with self._opening:
             if edition_id not in self._pools:
-                edition = await asyncio.to_thread(self._editions.get, edition_id)
-                assert edition is not None, edition_id  # deliveries refer to editions
-                # What all its mails share takes a while, in which the other lanes go on sending.
-                await asyncio.to_thread(self._writer.prepare, edition)
+                edition = self._editions.get(edition_id)
+                assert edition is not None, edition_id  # editions are never deleted
+                self._writer.prepare(edition)
                 while len(self._pools) >= POOLS:
                     del self._pools[next(iter(self._pools))]
                 self._pools[edition_id] = compose.Pool(edition, self._terms.sections)

@@ -83,6 +83,12 @@ class Database:
         dialect = sqlite if self.is_sqlite else postgresql
         return dialect.insert(table)
 
+    def exclude_others(self, connection: Connection, what: str) -> None:
+        """Waits for whoever is doing the same and keeps others out until the transaction ends."""
+        if not self.is_sqlite:  # its transaction is a lock already
+            lock = select(func.pg_advisory_xact_lock(func.hashtext(what)))
+            connection.execute(lock)
+
     def among(self, column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
         """The condition that the column is one of the values, however many: one text of SQL."""
         if self.is_sqlite:
@@ -149,8 +155,7 @@ class Database:
     def upgrade(self) -> None:
         """Brings the schema to this version; several processes may do so at once."""
         with self.begin() as connection:
-            if not self.is_sqlite:  # SQLite's transaction is a lock already
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7463001)")
+            self.exclude_others(connection, "upgrade")
             try:
                 command.upgrade(_alembic(connection), "head")
             except CommandError as error:

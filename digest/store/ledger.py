@@ -15,7 +15,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, false, func, literal, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, false, func, insert, literal, or_, select, update
 
 from digest.errors import StoreError
 from digest.model import (
@@ -62,18 +62,17 @@ class Ledger:
             How many were queued.
         """
         with self._database.begin() as connection:
+            # One at a time, so that each sees what is there, and no row has to be tried for that.
+            self._database.exclude_others(connection, "enqueue")
             mine = _mail.edition_id == edition_id
             there = select(func.count()).select_from(DELIVERY).where(mine)
             before, queued = connection.execute(there).scalar_one(), 0
-            # In one order, whoever does it: two schedulers at once wait, and do not deadlock.
-            for slot in sorted(slots, key=lambda s: (s.due_at, s.zone, s.hour, bits(s.days))):
+            for slot in slots:
                 # Batches are filled over slots: full ones keep all lanes busy.
                 due = _due(slot, edition_id, before + queued, batch)
-                insert = self._database.insert(DELIVERY).from_select(
-                    list(due.selected_columns.keys()), due
-                )
+                rows = insert(DELIVERY).from_select(list(due.selected_columns.keys()), due)
                 # Without the option PostgreSQL's driver is not asked how many there were.
-                counted = insert.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+                counted = rows.execution_options(preserve_rowcount=True)
                 queued += connection.execute(counted).rowcount
         return queued
 
@@ -224,6 +223,7 @@ def _due(slot: DueSlot, edition_id: str, before: int, batch: int) -> Any:  # noq
         _mail.subscriber_id == _reader.id,
         _mail.kind == MailKind.DIGEST,
         or_(
+            _mail.edition_id == edition_id,
             _mail.local_date == slot.local_date,
             (_mail.due_at > slot.due_at - SHORTEST_GAP) & (_mail.state != DeliveryState.SKIPPED),
         ),
