@@ -5,7 +5,7 @@ Doors ask it for what they need; nothing is built at import, and nothing twice.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -58,7 +58,7 @@ class DayReport:
     sources: tuple[SourceReport, ...]
     queued: Queued
     delivered: Delivered
-    ledger: dict[str, int]
+    ledger: Mapping[str, int]  # all deliveries by state, where that was asked for
     seconds: dict[str, float]
 
     def __str__(self) -> str:
@@ -227,7 +227,13 @@ class App:
 
     # ── The day ──────────────────────────────────────────────────────────────────────────────────
 
-    async def run(self, *, collect: bool = True, progress: Progress = lambda _: None) -> DayReport:
+    async def run(
+        self,
+        *,
+        collect: bool = True,
+        counted: bool = True,
+        progress: Progress = lambda _: None,
+    ) -> DayReport:
         """Collects, queues for who is due, delivers: one day's work at the clock's instant."""
         now, seconds, started = self.clock(), dict[str, float](), time.perf_counter()
 
@@ -246,7 +252,7 @@ class App:
             sources=looks,
             queued=queued,
             delivered=delivered,
-            ledger=dict(await asyncio.to_thread(self.store.ledger.counts)),
+            ledger=await asyncio.to_thread(self.store.ledger.counts) if counted else {},
             seconds=seconds,
         )
 
@@ -255,7 +261,9 @@ class App:
         looks = await asyncio.to_thread(self.store.papers.last_looks)
         every = timedelta(minutes=self.settings.schedule.collect_minutes)
         last = max((look.at for look in looks), default=None)
-        return await self.run(collect=last is None or self.clock() - last >= every)
+        due = last is None or self.clock() - last >= every
+        # A ledger of years is not counted every few seconds for a report that nobody reads.
+        return await self.run(collect=due, counted=False)
 
     async def post_letters(self) -> Delivered:
         """Sends confirmations and the like at once: who signs up waits in front of their inbox."""
