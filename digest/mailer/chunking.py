@@ -84,11 +84,7 @@ class Chunking(Pipelining):
             self._settle(parcel, parcel.verdict or self._refusal(CHUNK, reply))
 
     def _conclude(self, parcel: Parcel, reply: Reply) -> None:
-        if reply.good and parcel.verdict and not parcel.named:
-            self._settle(parcel, parcel.verdict)  # nobody gets it, whatever the server says
-        elif reply.refusal and parcel.verdict:
+        if parcel.verdict:  # nobody was to get it, whatever the server says now
             self._settle(parcel, parcel.verdict)
-        elif reply.good or reply.refusal or not parcel.verdict:
-            super()._conclude(parcel, reply)
         else:
-            self._derail(reply, parcel)
+            super()._conclude(parcel, reply)

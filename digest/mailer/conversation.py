@@ -62,6 +62,11 @@ class Conversation(ABC):
         return not (self._expected and self.open)
 
     @property
+    def halfway(self) -> bool:
+        """Whether a reply has begun and not ended."""
+        return self._replies.halfway
+
+    @property
     def spent(self) -> bool:
         """Whether as many mails went over it as may."""
         return self.served >= self._relay.per_connection

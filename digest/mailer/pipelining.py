@@ -48,8 +48,12 @@ class Pipelining(Conversation):
 
     def _answer_envelope(self, step: str, parcel: Parcel, reply: Reply) -> None:
         parcel.answered = True
-        if reply.good:
-            parcel.named = step == RCPT
+        if reply.good and not parcel.verdict:
+            return
+        if reply.good:  # a reader taken whose sender was refused: who knows who gets what
+            if parcel.ended:
+                parcel.verdict = None
+            self._derail(reply, parcel)
         elif self._plausible(parcel, reply):
             parcel.verdict = parcel.verdict or self._refusal(step, reply)
 
@@ -71,10 +75,8 @@ class Pipelining(Conversation):
             self._ending.append(parcel)
             self._out.append(DOT)
             self._go_on(ahead=True)
-        elif not parcel.named:
+        else:
             self._say(DOT, NOTHING, parcel)  # RFC 2920 section 3.1
-        else:  # the sender refused and the reader taken: a dot would send an empty mail
-            self._leave(lambda _: "", parcel)
 
     def _plausible(self, parcel: Parcel, reply: Reply) -> bool:
         """Whether it is a verdict on the mail. If not, the conversation is over."""

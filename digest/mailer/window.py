@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 from digest.errors import InputError
-from digest.mailer.replies import unsent
+from digest.mailer.replies import CLOSING, unsent
 from digest.mime import wire_address
 from digest.model import Envelope, Outcome, OutcomeKind
 
@@ -32,7 +32,7 @@ class Parcel:
     """
 
     __slots__ = (
-        *("ahead", "answered", "clean", "data", "ended", "first", "named", "number", "recipient"),
+        *("ahead", "answered", "clean", "data", "ended", "first", "number", "recipient"),
         *("sender", "verdict"),
     )
 
@@ -44,7 +44,6 @@ class Parcel:
         """Its MAIL is written: ``ahead`` of its turn, as the ``first`` on the connection."""
         self.ahead, self.first = ahead, first
         self.answered = False  # the server has replied to its MAIL
-        self.named = False  # … and taken its recipient
         self.ended = False  # the last byte of it is written
         self.verdict: Outcome | None = None  # known before the server has said all it has to say
 
@@ -114,8 +113,10 @@ class Window:
 
     @property
     def stuck(self) -> bool:
-        """Whether the latest mail was not accepted, or there was none since the last rest."""
-        return self._latest is None or self._latest.kind is not OutcomeKind.ACCEPTED
+        """Whether a connection that is over has taken a mail with it, or has served none."""
+        if not self._latest or self._latest.code == CLOSING:
+            return True
+        return self._latest.kind in (OutcomeKind.UNSENT, OutcomeKind.IN_DOUBT)
 
     def put_back(self, parcel: Parcel) -> None:
         """A mail was not offered: it goes over another connection."""
