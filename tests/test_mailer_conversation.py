@@ -504,3 +504,11 @@ def test_a_suspect_that_is_lost_slowly_too_is_cleared():
 def test_an_unproven_server_is_suspected_where_pipelining_may_be_why(heard, how, trusted):
     assert Talk(Pipelining).hear(*heard).lose(**how).relay.trusted is trusted
     assert Talk(Pipelining, trust=Trust.PROVEN).hear(*heard).lose(**how).relay.trusted
+
+
+def test_what_a_liar_says_is_one_line_of_the_log(caplog):
+    Talk(Pipelining).hear(b"354 go\x1b[2J\xe9\r\n")
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "smtp relay=h:587 is asked slowly: an answer that does not belong here: 354 go [2J"
+    )

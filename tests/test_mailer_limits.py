@@ -67,6 +67,8 @@ def test_domains_do_not_wait_for_each_other():
     assert [known.permit("a@free.example") for _ in range(50)] == [0.0] * 50
     assert known.permit("a@7.example") > PATIENCE
     assert known.permit("a@7.EXAMPLE") > PATIENCE
+    written, _ = limited(domains_per_minute={"Example.NET": 1})
+    assert [written.permit("a@example.net") > 0 for _ in range(2)] == [False, True]
 
 
 def test_domains_that_have_nothing_to_wait_for_are_forgotten():
@@ -177,6 +179,12 @@ def test_a_limit_per_connection_is_no_complaint():
     pace, connections = asyncio.run(day())
     assert not pace.slowed
     assert connections == 7
+
+
+def test_a_limit_per_connection_behind_refusals_is_none_of_their_making():
+    server = SmtpServer(max_per_connection=1)
+    window = [mail(f"{kind}-{n}") for n in range(8) for kind in ("bounce", "reader")]
+    assert kinds(sent(server, window)) == [OutcomeKind.REFUSED, ACCEPTED] * 8
 
 
 def test_421_at_another_number_of_mails_each_time_is_a_complaint():

@@ -49,7 +49,8 @@ class Chunking(Pipelining):
             # After a refusal the state is "indeterminate" (RFC 3030 section 2).
             self._say(b"RSET\r\n", RSET, parcel)
         self._flying, self._unfinished = self._flying + 1, False
-        self._out.append(self._mail(parcel) + f"RCPT TO:<{parcel.recipient}>\r\n".encode("ascii"))
+        envelope = f"{self._mail(parcel)}RCPT TO:<{parcel.recipient}>\r\n"
+        self._out.append(envelope.encode("ascii"))
         self._expected += ((MAIL, parcel), (RCPT, parcel))
         if self._relay.chunks:
             self._last_chunk(parcel, 0)

@@ -16,10 +16,9 @@ from digest.mailer.replies import CLOSING, unsent
 from digest.mime import wire_address
 from digest.model import Envelope, Outcome, OutcomeKind
 
-ORDINARY = re.compile(
-    r"[A-Za-z0-9+=_-]{1,31}(\.[A-Za-z0-9+=_-]{1,31})?"
-    r"@([a-z0-9]{1,30}(-[a-z0-9]{1,30})?\.){1,3}[a-z]{2,20}"
-)
+WORD = "[A-Za-z0-9+=_-]+"
+ORDINARY = re.compile(rf"{WORD}(?:\.{WORD})*@[a-z0-9]+(?:[.-][a-z0-9]+)*")
+SHORT = 64  # characters: no part of an address is too long where the whole is not
 PATIENCE = 5.0  # seconds that a mail waits here for its turn; longer, and it has to come again
 
 Permit = Callable[[str], float]  # seconds until a mail to that domain may go; over PATIENCE: later
@@ -152,7 +151,8 @@ class Window:
 
 def _address(address: str, field: str) -> str:
     """As ``wire_address``, which has nothing to say about what is short and ordinary."""
-    return address if ORDINARY.fullmatch(address) else wire_address(address, field)
+    ordinary = len(address) <= SHORT and ORDINARY.fullmatch(address)
+    return address if ordinary else wire_address(address, field)
 
 
 def _lines_end_well(data: bytes) -> bool:
