@@ -15,6 +15,7 @@ from smtp_server import SmtpServer, running
 
 from digest.app import App
 from digest.cli import main
+from digest.compose import Choice
 from digest.model import DeliveryState, SubscriberState, Verdict
 from digest.settings import load
 from digest.settings.secret import kept_secret
@@ -627,9 +628,15 @@ def queue(app, reason):
     made = app.store.editions.publish(edition())
     app.store.ledger.enqueue(made.id, [slot()], 10)
     with app.store.ledger.enlist() as worker:
-        choose = app.delivery._chooser(made)
+        names = tuple(one.paper.id for one in made.items)
         claims = app.store.ledger.claim(
-            made.id, 0, worker=worker, now=NOON, limit=9, horizon=HOUR, choose=choose
+            made.id,
+            0,
+            worker=worker,
+            now=NOON,
+            limit=9,
+            horizon=HOUR,
+            choose=lambda *_: Choice(paper_ids=names),
         )
         verdict = Verdict(state=DeliveryState.UNKNOWN, reason=reason)
         app.store.ledger.record(worker, {claim.delivery_id: verdict for claim in claims})

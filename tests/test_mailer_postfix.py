@@ -74,7 +74,8 @@ def test_every_byte_arrives_and_refusals_cost_no_other_mail(relay, driver):
         assert sum(one.endswith(message(f"{tag}-{number}")) for one in arrived) == 1
     commands = relay.said("disconnect from", times=goodbyes + 1)[-1]
     assert ("bdat=" in commands) is driver.startswith("bdat")
-    said = "".join(relay.log[before:])
+    # On a busy machine Postfix looks for early input only after its EHLO reply has arrived here.
+    said = "".join(line for line in relay.log[before:] if "pipelining after EHLO" not in line)
     assert not re.search("improper|synchronization|lost connection|error|warning", said)
 
 
