@@ -17,6 +17,7 @@ from digest.daily import Daily, Plan, Queued
 from digest.delivery import Delivered, Delivery, Progress, Terms
 from digest.dispatch import Inline
 from digest.errors import ConfigError
+from digest.intake import Intake
 from digest.links import Signer
 from digest.mailer import Mailer
 from digest.mailer.smtp import SmtpMailer
@@ -74,7 +75,7 @@ class App:
     Args:
         settings: everything that can be chosen.
         clock: gives the present instant.
-        transport: carries the sources' requests instead of the network (the sample, tests).
+        transport: carries our requests instead of the network (the sample, tests).
     """
 
     def __init__(
@@ -166,6 +167,12 @@ class App:
             unconfirmed_kept=timedelta(days=self.settings.signup.confirm_days + 2),
         )
         return Daily(self.store, self.sources, plan)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """What comes back: bounces, complaints, mailed unsubscribes."""
+        parts = self.settings, self.store, self.signer
+        return Intake(*parts, clock=self.clock, transport=self._transport)
 
     def require_sender(self) -> None:
         """Raises ConfigError unless mail may go out: a sender, a postal address, a relay."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from digest.store.bounces import Bounces
 from digest.store.database import Database
 from digest.store.editions import Editions, Heading
 from digest.store.ledger import Ledger
@@ -21,6 +22,7 @@ class Store:
         subscribers: what a reader does to their own subscription.
         roster: all readers.
         ledger: deliveries.
+        bounces: what came back, and domains that wait.
     """
 
     def __init__(self, url: str) -> None:
@@ -35,6 +37,7 @@ class Store:
         self.subscribers = Subscribers(self._database)
         self.roster = Roster(self._database)
         self.ledger = Ledger(self._database)
+        self.bounces = Bounces(self._database)
 
     @property
     def is_sqlite(self) -> bool:
