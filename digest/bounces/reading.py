@@ -16,11 +16,11 @@ from email.parser import HeaderParser
 
 from digest.model import DeliveryReport, Notice, NoticeKind
 
-MOST_BYTES = 4 * 1024 * 1024
+MOST_BYTES = 2 * 1024 * 1024
 MOST_PARTS = 100
 DEEPEST = 10
 MOST_REPORTS = 50
-MOST_BOUNDARIES = 60  # each line is compared with every one that is open
+MOST_BOUNDARIES = 20  # each line is compared with every one that is open
 LONGEST_TYPE = 2000  # characters of a Content-Type: the library takes them apart in square time
 LONGEST_VALUE = 1000  # characters of a header that are looked at
 

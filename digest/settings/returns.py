@@ -60,7 +60,7 @@ class Bounces(Part):
     listen_host: str = "127.0.0.1"
     listen_port: int = Field(default=0, ge=0, le=65535)
     protocol: Literal["lmtp", "smtp"] = "lmtp"
-    max_kilobytes: int = Field(default=1024, ge=64, le=4096)
+    max_kilobytes: int = Field(default=1024, ge=64, le=2048)
 
 
 class Suppression(Part):
