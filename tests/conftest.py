@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
+import postfix
 import postgres
 import pytest
 
@@ -52,6 +53,15 @@ def postgres_url() -> Iterator[str]:
         if url is None:
             absent("no PostgreSQL: neither DIGEST_TEST_DATABASE_URL nor initdb (make test has it)")
         yield url
+
+
+@pytest.fixture(scope="session")
+def postfix_installed() -> None:
+    """A test that starts a Postfix (see postfix.Postfix) runs where there is one, as root."""
+    if not Path(postfix.PROGRAM).exists():
+        absent(f"no Postfix at {postfix.PROGRAM}: install Debian's package postfix")
+    if os.geteuid() != 0:
+        pytest.skip("Postfix starts as root only")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
