@@ -229,7 +229,8 @@ class Returns:
         if ruling is None:
             return Taken(kind=event.kind, action=Action.IGNORE, note="known already")
         if ruling.pause:
-            _log.warning("mail to a domain is paused until %s: %s", ruling.until, ruling.pause)
+            alert = ruling.pause
+            _log.warning("domain=%s paused until %s: %s", alert.domain, alert.until, alert.reason)
         return Taken(kind=event.kind, action=ruling.action, note=ruling.reason)
 
     def _unverified(self, notice: Notice, source: str, now: datetime, mark: str) -> Taken:

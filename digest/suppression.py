@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from digest.membership import BOUNCE
-from digest.model import Action, Feedback, FeedbackKind, History, Ruling
+from digest.model import Action, Alert, Feedback, FeedbackKind, History, Ruling
 
 HARD = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
 FULL = ("4.2.2", "5.2.2")
@@ -93,8 +93,8 @@ def sameness(status: str, text: str) -> str:
 
 def judge(event: Feedback, history: History, policy: Policy) -> Ruling:
     """What follows from an event, given what is known of its address and its domain."""
-    pause = _pause(event, history, policy)
-    until = event.at + policy.pause if pause else None
+    why, until = _pause(event, history, policy), event.at + policy.pause
+    pause = Alert(domain=history.domain, reason=why, since=event.at, until=until) if why else None
     match event.kind:
         case FeedbackKind.COMPLAINT:
             action, reason = Action.SUPPRESS, "complaint"
@@ -111,7 +111,7 @@ def judge(event: Feedback, history: History, policy: Policy) -> Ruling:
             full = points >= policy.points
             action = Action.SUPPRESS if full else Action.COUNT
             reason = _because(event) if full else f"{points} of {policy.points} points"
-    return Ruling(action=action, reason=reason, pause=pause, until=until)
+    return Ruling(action=action, reason=reason, pause=pause)
 
 
 def score(events: Sequence[Feedback], delivered: Sequence[date], policy: Policy) -> int:

@@ -178,13 +178,15 @@ def history(**over):
 def test_complaints_and_many_equal_refusals_pause_a_domain(kind, known, paused):
     ruling = judge(feedback(kind=kind), known, USUAL)
     assert bool(ruling.pause) == paused
-    assert ruling.until == (NOON + timedelta(hours=6) if paused else None)
+    if paused:
+        assert (ruling.pause.domain, ruling.pause.since) == ("example.org", NOON)
+        assert ruling.pause.until == NOON + timedelta(hours=6)
 
 
 def test_the_alert_says_why():
     refused = feedback(kind=POLICY, status="5.7.1", text="550 5.7.1 blocked")
-    assert judge(refused, history(equal=12), USUAL).pause == (
+    assert judge(refused, history(equal=12), USUAL).pause.reason == (
         "12 equal refusals: 5.7.1 550 5.7.1 blocked"
     )
     complained = judge(feedback(kind=COMPLAINT), history(complaints=2), USUAL)
-    assert complained.pause == "complaints: 2 within 24 hours"
+    assert complained.pause.reason == "complaints: 2 within 24 hours"

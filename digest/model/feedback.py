@@ -123,12 +123,11 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
-    """What follows from an event: for the reader, and (``pause``: why) for all mail to a domain."""
+    """What follows from an event: for the reader, and for all mail to their domain (``pause``)."""
 
     action: Action
     reason: str = ""
-    pause: str = ""
-    until: datetime | None = None
+    pause: "Alert | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,11 +61,8 @@ class Bounces:
             ruling = judge(event, history)
             if ruling.action is Action.SUPPRESS:
                 suppress(self._database, connection, event.fingerprint, ruling.reason, event.at)
-            if ruling.pause and ruling.until:
-                self._pause(
-                    connection,
-                    Alert(domain=domain, reason=ruling.pause, since=event.at, until=ruling.until),
-                )
+            if ruling.pause:
+                self._pause(connection, ruling.pause)
             done = update(FEEDBACK).where(_event.id == name).values(action=ruling.action)
             connection.execute(done)
             return ruling
