@@ -56,7 +56,7 @@ class Signer:
     def fingerprint(self, kind: str, text: str) -> str:
         """A keyed hash (128 bits, hex): recognises ``text`` again, tells nobody what it was."""
         message = f"{kind}\0{text}".encode()
-        return hmac.new(self._secret.encode(), message, hashlib.sha256).hexdigest()[:32]
+        return hmac.digest(self._secret.encode(), message, "sha256").hex()[:32]  # some per mail
 
     def _serializer(self, scope: str) -> URLSafeSerializer:
         how = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
