@@ -74,13 +74,13 @@ class Returns:
             notice: a mail or a webhook's message, read.
             source: how it came.
             now: when.
-            mark: tells one that is not believed from others.
+            mark: tells it from others where it names no delivery.
         """
         match notice.kind:
             case NoticeKind.DELIVERY:
-                taken = self._bounce(notice, source, now)
+                taken = self._bounce(notice, source, now, mark)
             case NoticeKind.COMPLAINT:
-                taken = self._complaint(notice, source, now)
+                taken = self._complaint(notice, source, now, mark)
             case NoticeKind.MESSAGE | NoticeKind.UNSUBSCRIBE | NoticeKind.UNREADABLE:
                 taken = self._leave(notice, source, now)
             case _:
@@ -116,7 +116,7 @@ class Returns:
 
     # ── What is believed ─────────────────────────────────────────────────────────────────────────
 
-    def _bounce(self, notice: Notice, source: str, now: datetime) -> Taken | None:
+    def _bounce(self, notice: Notice, source: str, now: datetime, mark: str) -> Taken | None:
         ticket = self._ticket(notice)
         if ticket is None:
             return None
@@ -127,10 +127,11 @@ class Returns:
         report = failed[0]
         status = suppression.status_of(report.status, report.text)
         kind = suppression.kind_of(status)
-        event = self._event(ticket, kind, now, status=status, text=report.text, source=source)
+        said = {"status": status, "text": report.text}
+        event = self._event(ticket, kind, now, source=source, mark=mark, **said)
         return self._record(event)
 
-    def _complaint(self, notice: Notice, source: str, now: datetime) -> Taken | None:
+    def _complaint(self, notice: Notice, source: str, now: datetime, mark: str) -> Taken | None:
         """Providers hide who complained; the mail that they send along shows it to us."""
         ticket = self._ticket(notice)
         if ticket is None:
@@ -139,7 +140,8 @@ class Returns:
             if reader is None:
                 return None
             ticket = Ticket(0, verp.mark(self._signer, reader.email))
-        event = self._event(ticket, FeedbackKind.COMPLAINT, now, text=notice.note, source=source)
+        what, said = FeedbackKind.COMPLAINT, notice.note
+        event = self._event(ticket, what, now, source=source, mark=mark, text=said)
         return self._record(event)
 
     def _leave(self, notice: Notice, source: str, now: datetime) -> Taken | None:
@@ -205,9 +207,13 @@ class Returns:
         status: str = "",
         text: str = "",
         source: str,
+        mark: str = "",
     ) -> Feedback:
-        """The same mail bounces once, by whatever way it is told; without a number, once a day."""
-        what = ticket.delivery_id or f"{now:%Y-%m-%d}"
+        """The same mail bounces once, by whatever way it is told.
+
+        Without a number of the ledger the report is told by its ``mark``, or by its day.
+        """
+        what = ticket.delivery_id or mark or f"{now:%Y-%m-%d}"
         once = "complaint" if kind is FeedbackKind.COMPLAINT else "bounce"
         return Feedback(
             key=f"{once}:{what}:{ticket.fingerprint}",

@@ -23,7 +23,7 @@ MOST_ID = 8  # bytes of a delivery's number
 LONGEST_LOCAL = 64  # octets, RFC 5321 section 4.5.3.1.1
 BOUNCE, LEAVE = "verp", "mailto"  # scopes: the one cannot be used for the other
 # Base32 after a separator, also within what a forwarder made of it (SRS, BATV).
-_TOKEN = re.compile(r"(?:^|[+=-])([a-z2-7]{20,64})(?=@|$)")
+_TOKEN = re.compile(r"(?:^|[\s+=-])([a-z2-7]{20,64})(?=[@\s]|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def unsubscribe_address(signer: Signer, key: str, box: Mailbox) -> str:
 
 
 def read_unsubscribe(signer: Signer, text: str) -> str | None:
-    """The reader's key in such an address, or in a line of text that has only its token."""
+    """The reader's key in such an address, or in a line of text with its token."""
     subject = _read(signer, LEAVE, text)
     return subject.decode("utf-8", "replace") if subject else None
 

@@ -275,6 +275,7 @@ def test_the_records_to_publish_are_printed_and_no_key(tmp_path):
         ("bounces", {"domain": "a@b.example"}, "a domain, like"),
         ("bounces", {"mailbox": "Bounces+x"}, "bounces.mailbox"),
         ("bounces", {"separator": "."}, "bounces.separator"),
+        ("bounces", {"listen_port": 8024}, "needs bounces.domain"),
         ("bounces", {"protocol": "http"}, "bounces.protocol"),
         ("suppression", {"points": 0}, "suppression.points"),
         ("webhooks", {"ses": {"topic_arn": "https://sns"}}, "webhooks.ses.topic_arn"),

@@ -103,6 +103,7 @@ def test_the_same_report_twice_is_one_event(returns, store):
     [
         dsn(FORGED),
         dsn("bounce@bounce.example.org"),
+        dsn(FORGED, head="Authentication-Results: digest.example.org; dkim=pass\n"),
         dsn(READER),
         exim("bounce+@bounce.example.org"),
         complaint("fbl@bounce.example.org"),
@@ -177,6 +178,12 @@ def test_a_complaint_is_known_by_the_envelope_sender(returns, store, where):
     )
     assert returns.mail(mail, (), NOON).action is SUPPRESS
     assert store.bounces.paused_domains(NOON) == {"reader.example.net"}
+
+
+def test_the_same_complaint_twice_is_one_event(returns, store):
+    mail = complaint("fbl@example.org", inside=original("<>", mailto_link(store)))
+    taken = [returns.mail(mail, (), NOON + n * DAY).action for n in range(2)]
+    assert taken == [SUPPRESS, IGNORE]
 
 
 def test_a_report_of_no_spam_changes_nothing(returns, store):

@@ -110,7 +110,8 @@ def test_an_unsubscribe_address_carries_the_key_in_its_letter_case():
 
 def test_a_token_alone_in_a_subject_does():
     token = unsubscribe_address(SIGNER, KEY, LEAVE).partition("+")[2].partition("@")[0]
-    assert read_unsubscribe(SIGNER, f" {token} ") == KEY
+    for subject in (f" {token} ", f"unsubscribe {token}", f"Re: {token.upper()} please"):
+        assert read_unsubscribe(SIGNER, subject) == KEY
 
 
 def test_a_bounce_address_unsubscribes_nobody():

@@ -62,6 +62,12 @@ class Bounces(Part):
     protocol: Literal["lmtp", "smtp"] = "lmtp"
     max_kilobytes: int = Field(default=1024, ge=64, le=2048)
 
+    @model_validator(mode="after")
+    def _for_somebody(self) -> "Bounces":
+        if self.listen_port and not self.domain:
+            raise ValueError("bounces.listen_port needs bounces.domain")
+        return self
+
 
 class Suppression(Part):
     """What follows from bounces and complaints: see ``suppression``."""
