@@ -4,6 +4,7 @@ import os
 import random
 import re
 import shutil
+import smtplib
 import subprocess
 from base64 import b64decode
 from dataclasses import replace
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from make import NOON
+from postfix import Postfix
 from test_mime import MAIL
 
 from digest import dkim
@@ -180,6 +182,18 @@ def test_a_header_that_is_not_there_is_not_named():
     signed = by.sign(compose(replace(MAIL, reply_to="", headers=())), NOON)
     assert "reply-to" not in signatures(signed)[0]
     assert verified(signed, by)
+
+
+def test_it_verifies_after_a_real_postfix_has_had_it(postfix_installed):  # noqa: ARG001
+    by = signer("rsa")
+    signed = by.sign(compose(replace(MAIL, text=".\n..dots \n\n" + "long " * 300)), NOON)
+    with Postfix() as relay:
+        with smtplib.SMTP("127.0.0.1", relay.port) as server:
+            server.sendmail("a@example.org", ["ada@example.net"], signed)
+        (arrived,) = relay.delivered(1)
+    assert b"Received: " in arrived
+    assert verified(arrived, by)
+    assert not verified(arrived.replace(b"..dots", b".dots"), by)
 
 
 # ── Debian's opendkim agrees ─────────────────────────────────────────────────────────────────────

@@ -1,12 +1,18 @@
 """What comes back, from the bytes to what follows: believed with a token, else changing nothing."""
 
+import random
+import re
+from urllib.parse import unquote
+
 import pytest
 from bounced import READER, complaint, dsn, exchange, exim, gmail, old_exim, original, written
 from make import DAY, NOON, consent, preferences
 from sqlalchemy import select
+from test_mime import LIST
 
 from digest import links
 from digest.links import Signer
+from digest.mime import list_headers
 from digest.model import (
     Action,
     Claim,
@@ -309,3 +315,24 @@ def test_a_signed_message_about_a_mail_we_did_not_make_changes_nothing(returns, 
     for one in wrong:
         assert returns.take(one, "ses", NOON).action is IGNORE
     assert suppressed(store) == {}
+
+
+# ── Hostile ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_no_damaged_mail_breaks_it_or_hits_anybody_else(returns, store):
+    draw = random.Random(5965)  # noqa: S311 - guards nothing
+    shapes = [dsn(SENDER), exim(SENDER), exchange(SENDER), complaint(SENDER), written(SENDER)]
+    for number in range(150):
+        mail = bytearray(shapes[number % len(shapes)])
+        for _ in range(draw.randrange(1, 40)):
+            mail[draw.randrange(len(mail))] = draw.randrange(256)
+        returns.mail(bytes(mail), ("\udcff\0@\u2028",), NOON)
+    assert suppressed(store).keys() <= {mark(SIGNER, READER)}
+
+
+def test_the_mails_own_header_offers_the_address_that_is_read(store, returns):  # noqa: ARG001
+    to = unsubscribe_address(SIGNER, ada(store).key, LEAVE)
+    headers = dict(list_headers(**LIST, unsubscribe_mailto=to))
+    (offered,) = re.findall(r"<mailto:([^>?]+)", headers["List-Unsubscribe"])
+    assert unquote(offered) == to
