@@ -1,11 +1,13 @@
 """The ways in: LMTP and SMTP, a pipe, and the commands that show what came."""
 
 import asyncio
+import io
 import os
 import smtplib
 import subprocess
 import sys
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from make import HOUR, NOON, preferences
 from website import KEY, Clock, fresh_app
 
+from digest.app import App
+from digest.cli import main
 from digest.errors import ConfigError, StoreError
 from digest.intake import bounce_box, unsubscribe_box
 from digest.model import Action, SubscriberState
@@ -183,9 +187,18 @@ def test_serve_listens_only_where_a_port_is_named(tmp_path, wanted):
 # ── The commands ─────────────────────────────────────────────────────────────────────────────────
 
 
-def digest(folder: Path, *words, given=b"", **over):
-    """Runs a command as a mail server would."""
-    ours = {
+@dataclass
+class Done:
+    """How a command ended."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+def variables(folder: Path) -> dict[str, str]:
+    """The environment of the commands."""
+    return {
         "DIGEST_DATABASE_URL": f"sqlite:///{folder}/digest.db",
         "DIGEST_SECRET_KEY": KEY,
         "DIGEST_BOUNCES__DOMAIN": DOMAIN,
@@ -193,30 +206,67 @@ def digest(folder: Path, *words, given=b"", **over):
         "DIGEST_SOURCES__ARXIV__ENABLED": "false",  # the doctor would look at them
         "DIGEST_SOURCES__HUGGINGFACE__ENABLED": "false",
     }
-    return subprocess.run(
-        [sys.executable, "-m", "digest", *map(str, words)],
-        input=given,
-        capture_output=True,
-        env=os.environ | ours | over,
+
+
+@pytest.fixture
+def digest(tmp_path, monkeypatch, capsys):
+    """Runs a command through its real entry, as a mail server would, in this process."""
+    opened = []
+
+    class Closed(App):
+        """A process's end closes what a command has open; here the end of the test does."""
+
+        def __init__(self, *args, **more):
+            super().__init__(*args, **more)
+            opened.append(self)
+
+    monkeypatch.setattr("digest.cli.options.App", Closed)
+
+    def run(*words, given=b"", **over):
+        with monkeypatch.context() as here:
+            for name, value in (variables(tmp_path) | over).items():
+                here.setenv(name, value)
+            here.setattr(sys, "argv", ["digest", *map(str, words)])
+            here.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+            with pytest.raises(SystemExit) as end:
+                main()
+        said = capsys.readouterr()
+        return Done(end.value.code or 0, said.out.encode(), said.err.encode())
+
+    yield run
+    for one in opened:
+        if "store" in vars(one):
+            one.store.close()
+
+
+def test_a_mail_comes_through_a_real_pipe(app, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "digest", "bounces", "pipe", "--recipient", sender(app)],
+        input=dsn("postmaster@example.org"),
+        env=os.environ | variables(tmp_path),
         cwd=Path(__file__).parents[1],
-        timeout=60,
+        timeout=100,
         check=False,
     )
-
-
-def test_a_mail_on_standard_input_is_taken(app, tmp_path):
-    to = sender(app)
-    piped = dsn("postmaster@example.org").replace(b"\r\n", b"\n")
-    done = digest(tmp_path, "bounces", "pipe", "--recipient", to, given=piped)
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert b"hard bounce: suppressed" in done.stdout
-    assert digest(tmp_path, "bounces", "pipe", given=dsn(to)).returncode == 0  # from its header
+    assert done.returncode == 0
     assert kinds(app) == ["hard bounce"]
 
 
-@pytest.mark.parametrize("mail", [b"", b"\0" * 100, b"To: x\n\n" + b"a" * 70_000])
-def test_a_mail_that_says_nothing_is_taken_all_the_same(app, tmp_path, mail):
-    assert digest(tmp_path, "bounces", "pipe", given=mail).returncode == 0
+def test_a_mail_on_standard_input_is_taken(digest, app):
+    to = sender(app)
+    piped = dsn("postmaster@example.org").replace(b"\r\n", b"\n")
+    done = digest("bounces", "pipe", "--recipient", to, given=piped)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"hard bounce: suppressed" in done.stdout
+    assert digest("bounces", "pipe", given=dsn(to)).returncode == 0  # from its header
+    assert kinds(app) == ["hard bounce"]
+
+
+@pytest.mark.parametrize(
+    "mail", [b"", b"\0" * 100, b"To: x\n\n" + b"a" * 70_000], ids=["empty", "NULs", "large"]
+)
+def test_a_mail_that_says_nothing_is_taken_all_the_same(digest, app, mail):
+    assert digest("bounces", "pipe", given=mail).returncode == 0
     assert kinds(app) == ["unverified"]
 
 
@@ -228,37 +278,37 @@ def test_a_mail_that_says_nothing_is_taken_all_the_same(app, tmp_path, mail):
         {"DIGEST_NO_SUCH_SETTING": "x"},
     ],
 )
-def test_the_mail_server_keeps_a_mail_that_cannot_be_taken_now(tmp_path, over):
-    done = digest(tmp_path, "bounces", "pipe", given=dsn("a@b.example"), **over)
+def test_the_mail_server_keeps_a_mail_that_cannot_be_taken_now(digest, over):
+    done = digest("bounces", "pipe", given=dsn("a@b.example"), **over)
     assert done.returncode == 75
     assert done.stderr.startswith(b"digest: ")
     assert b"Traceback" not in done.stderr
 
 
-def test_what_came_back_is_listed_with_what_waits_and_goes_on_on_command(app, tmp_path):
+def test_what_came_back_is_listed_with_what_waits_and_goes_on_on_command(digest, app):
     # The installation's clock stands in the past: the command is told the same.
     assert app.intake.returns.mail(complaint(sender(app)), (), NOON).action is Action.SUPPRESS
     now = ("--now", f"{NOON + HOUR:%Y-%m-%dT%H:%M:%SZ}")
-    listed = digest(tmp_path, "bounces", "list", *now).stdout.decode()
+    listed = digest("bounces", "list", *now).stdout.decode()
     assert "complaints: 1 within 24 hours" in listed
     assert "complaint" in listed
     assert READER not in listed
-    resumed = digest(tmp_path, "bounces", "resume", "reader.example.net")
+    resumed = digest("bounces", "resume", "reader.example.net")
     assert resumed.stdout == b"reader.example.net: goes on.\n"
-    listed = digest(tmp_path, "bounces", "list", *now).stdout.decode()
+    listed = digest("bounces", "list", *now).stdout.decode()
     assert "waits" not in listed
-    assert b"was not waiting" in digest(tmp_path, "bounces", "resume", "x.example").stdout
+    assert b"was not waiting" in digest("bounces", "resume", "x.example").stdout
 
 
-def test_the_records_to_publish_are_printed_and_no_key(tmp_path):
+def test_the_records_to_publish_are_printed_and_no_key(digest, tmp_path):
     key = rsa.generate_private_key(65537, 2048)
     file = tmp_path / "key.pem"
     file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     names = {"DOMAIN": "Example.org", "SELECTOR": "one", "KEY_FILE": str(file)}
-    done = digest(tmp_path, "dkim", **{f"DIGEST_DKIM__{name}": at for name, at in names.items()})
+    done = digest("dkim", **{f"DIGEST_DKIM__{name}": at for name, at in names.items()})
     assert done.stdout.startswith(b'one._domainkey.example.org. IN TXT ( "v=DKIM1; k=rsa; p=MII')
     assert b"PRIVATE" not in done.stdout
-    assert digest(tmp_path, "dkim").stderr.startswith(b"digest: dkim.key_file is not set")
+    assert digest("dkim").stderr.startswith(b"digest: dkim.key_file is not set")
 
 
 # ── Settings ─────────────────────────────────────────────────────────────────────────────────────
@@ -299,8 +349,8 @@ def test_an_international_domain_becomes_what_dns_has():
     assert settings.bounces.domain == "xn--bcher-kva.example"
 
 
-def test_the_doctor_looks_at_the_dkim_key(tmp_path):
+def test_the_doctor_looks_at_the_dkim_key(digest, tmp_path):
     over = {"DOMAIN": "example.org", "SELECTOR": "one", "KEY_FILE": f"{tmp_path}/none.pem"}
-    done = digest(tmp_path, "doctor", **{f"DIGEST_DKIM__{name}": at for name, at in over.items()})
+    done = digest("doctor", **{f"DIGEST_DKIM__{name}": at for name, at in over.items()})
     assert b"dkim.key_file: cannot read" in done.stdout
-    assert b"dkim" not in digest(tmp_path, "doctor").stdout
+    assert b"dkim" not in digest("doctor").stdout
