@@ -206,7 +206,6 @@ class App:
         self.require_sender()
         options = self.settings.delivery
         terms = Terms(
-            lanes=self.settings.smtp.connections,
             window=options.window,
             policy=Policy(
                 first=timedelta(seconds=options.first_retry_seconds),
@@ -222,7 +221,7 @@ class App:
             store=self.store,
             mailer=self._mailer,
             writer=self.writer,
-            dispatcher=Inline(),
+            dispatcher=Inline(self.settings.smtp.connections),
             terms=terms,
             clock=self.clock,
         )

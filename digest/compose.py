@@ -8,6 +8,8 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
+from itertools import islice
 
 from pydantic import TypeAdapter
 
@@ -26,6 +28,8 @@ from digest.ranking import Formula, Reading, rank
 
 NEW_FOR = timedelta(hours=24)  # a paper seen within this time makes an edition worth sending
 FRESH_DAYS = 2  # papers without votes are fresh for so many days after their announcement
+
+_TASTES = 1024  # what readers of the same preferences and history get is chosen once
 
 _ITEMS = TypeAdapter(tuple[Item, ...])
 
@@ -90,32 +94,58 @@ def edition(
     return _frozen(cut, day, tuple(kept), note)
 
 
+class Pool:
+    """An edition as readers choose from it. Readers who had the same papers get the same answer."""
+
+    def __init__(self, edition: Edition, sections: Sequence[Section]) -> None:
+        self._sections = tuple(sections)
+        self._items = {s.name: [i for i in edition.items if i.section == s.name] for s in sections}
+        self._wanted = lru_cache(_TASTES)(self._of_interest)
+        self._chosen = lru_cache(_TASTES)(self._choose)
+
+    def choice(self, reader: Subscriber, had: frozenset[str]) -> Choice:
+        """What the reader gets; no papers, and the reason why, where nothing is new to them."""
+        return self._chosen(reader.preferences.papers, reader.preferences.categories, had)
+
+    def select(self, preferences: Preferences, had: Collection[str]) -> tuple[Item, ...]:
+        """The reader's papers: unread, in their categories, sections in order, within their shares.
+
+        Where the sections with a full share have nothing at all (an install without a source of
+        votes), the other sections may fill the mail.
+        """
+        by_section = self._wanted(frozenset(preferences.categories))
+        full = (s.name for s in self._sections if s.share >= 1)
+        starved = not any(i.paper.id not in had for name in full for i in by_section[name])
+        # Sections with a small share go first, so that a full one leaves them their places.
+        room, taken = preferences.papers, dict[str, tuple[Item, ...]]()
+        for section in sorted(self._sections, key=lambda s: 1.0 if starved else s.share):
+            most = preferences.papers if starved else int(preferences.papers * section.share)
+            unread = (item for item in by_section[section.name] if item.paper.id not in had)
+            taken[section.name] = tuple(islice(unread, min(room, most)))
+            room -= len(taken[section.name])
+        return tuple(item for section in self._sections for item in taken[section.name])
+
+    def _choose(self, papers: int, categories: tuple[str, ...], had: frozenset[str]) -> Choice:
+        chosen = self.select(Preferences(papers=papers, categories=categories), had)
+        if not chosen:
+            return Choice(skip="nothing new for this reader")
+        return Choice(paper_ids=tuple(item.paper.id for item in chosen))
+
+    def _of_interest(self, categories: frozenset[str]) -> dict[str, list[Item]]:
+        return {
+            name: [item for item in items if _wanted(item, categories)]
+            for name, items in self._items.items()
+        }
+
+
 def select(
     pool: Edition,
     preferences: Preferences,
     had: Collection[str],
     sections: Sequence[Section],
 ) -> tuple[Item, ...]:
-    """The reader's papers: unread, in their categories, sections in order, within their shares.
-
-    Where the sections with a full share have nothing at all (an install without a source of votes),
-    the other sections may fill the mail.
-    """
-    unread = [
-        item
-        for item in pool.items
-        if item.paper.id not in had and _wanted(item, preferences.categories)
-    ]
-    by_section = {s.name: [i for i in unread if i.section == s.name] for s in sections}
-    starved = not any(by_section[s.name] for s in sections if s.share >= 1)
-    limits = {s.name: 1.0 if starved else s.share for s in sections}
-    quota = {name: int(preferences.papers * share) for name, share in limits.items()}
-    # Sections with a small share go first, so that a full one leaves them their places.
-    room, taken = preferences.papers, dict[str, list[Item]]()
-    for section in sorted(sections, key=lambda s: limits[s.name]):
-        taken[section.name] = by_section[section.name][: min(room, quota[section.name])]
-        room -= len(taken[section.name])
-    return tuple(item for section in sections for item in taken[section.name])
+    """One reader's papers; see ``Pool.select``."""
+    return Pool(pool, sections).select(preferences, had)
 
 
 def choose(
@@ -124,7 +154,7 @@ def choose(
     *,
     suppressed: str | None,
     today: date | None,
-    papers: Callable[[Subscriber], tuple[Item, ...]],
+    digest: Callable[[], Choice],
 ) -> Choice:
     """Whether this mail may go to this reader now, and with which papers.
 
@@ -135,16 +165,11 @@ def choose(
         kind: of the mail.
         suppressed: the reason why nothing may be sent to the address, if any.
         today: the delivery's local date (a digest's).
-        papers: selects the reader's papers (called for digests that may go).
+        digest: gives the reader's papers (called for digests that may go).
     """
     if reason := barred(subscriber, kind, suppressed, today):
         return Choice(skip=reason)
-    if kind is not MailKind.DIGEST:
-        return Choice()
-    chosen = papers(subscriber)
-    if not chosen:
-        return Choice(skip="nothing new for this reader")
-    return Choice(paper_ids=tuple(item.paper.id for item in chosen))
+    return digest() if kind is MailKind.DIGEST else Choice()
 
 
 def dump(items: Sequence[Item]) -> bytes:

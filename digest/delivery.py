@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from random import random
 
 from digest import compose
@@ -25,7 +26,6 @@ from digest.model import (
     DeliveryState,
     Edition,
     Envelope,
-    Item,
     MailKind,
     Outcome,
     OutcomeKind,
@@ -34,7 +34,7 @@ from digest.model import (
     Verdict,
 )
 from digest.retry import Policy, decide
-from digest.store import Store
+from digest.store import Chooser, Store
 from digest.writer import Writer
 
 Progress = Callable[[int], None]  # told how many more deliveries have an outcome
@@ -46,7 +46,6 @@ _log = logging.getLogger(__name__)
 class Terms:
     """What the operator decided about sending."""
 
-    lanes: int
     window: int
     policy: Policy
     horizon: timedelta  # how far back a paper counts as had
@@ -124,43 +123,41 @@ class Delivery:
         tally: Counter[DeliveryState],
         progress: Progress = lambda _: None,
     ) -> None:
-        """Sends one batch over all lanes; adds what became of it to ``tally``."""
+        """Sends one batch, window after window; adds what became of it to ``tally``."""
         edition = None
         if edition_id is not None:
             edition = await asyncio.to_thread(self._editions.get, edition_id)
-        choose = self._chooser(edition)
+        claim = partial(
+            self._ledger.claim,
+            edition_id,
+            number,
+            worker=worker,
+            limit=self._terms.window,
+            horizon=self._terms.horizon,
+            choose=self._chooser(edition),
+        )
+        done: dict[int, Verdict] = {}
+        while not self._stopping:
+            # One transaction records the window that was sent and takes the next one.
+            claims = await asyncio.to_thread(claim, now=self._clock(), done=done)
+            self._count(done, tally, progress)
+            if not claims:
+                return
+            done = await self._send(claims, edition)
+        await asyncio.to_thread(self._ledger.record, worker, done)
+        self._count(done, tally, progress)
 
-        async def lane() -> None:
-            while not self._stopping:
-                claims = await asyncio.to_thread(
-                    self._ledger.claim,
-                    edition_id,
-                    number,
-                    worker=worker,
-                    now=self._clock(),
-                    limit=self._terms.window,
-                    horizon=self._terms.horizon,
-                    choose=choose,
-                )
-                if not claims:
-                    return
-                verdicts = await self._send(claims, edition)
-                await asyncio.to_thread(self._ledger.record, worker, verdicts)
-                tally.update(verdict.state for verdict in verdicts.values())
-                progress(len(verdicts))
+    @staticmethod
+    def _count(
+        done: Mapping[int, Verdict], tally: Counter[DeliveryState], progress: Progress
+    ) -> None:
+        tally.update(verdict.state for verdict in done.values())
+        if done:
+            progress(len(done))
 
-        try:
-            async with asyncio.TaskGroup() as lanes:
-                for _ in range(self._terms.lanes):
-                    lanes.create_task(lane())
-        except ExceptionGroup as several:  # one says it all, and callers know it by its own name
-            raise several.exceptions[0] from several
-
-    def _chooser(
-        self, edition: Edition | None
-    ) -> Callable[[Subscriber, MailKind, str | None, date | None, frozenset[str]], Choice]:
+    def _chooser(self, edition: Edition | None) -> Chooser:
         """What the ledger asks for every delivery it takes: may it go, and with which papers."""
-        sections = self._terms.sections
+        pool = compose.Pool(edition, self._terms.sections) if edition else None
 
         def choose(
             reader: Subscriber,
@@ -169,11 +166,11 @@ class Delivery:
             today: date | None,
             had: frozenset[str],
         ) -> Choice:
-            def papers(reader: Subscriber) -> tuple[Item, ...]:
-                assert edition is not None
-                return compose.select(edition, reader.preferences, had, sections)
+            def digest() -> Choice:
+                assert pool is not None
+                return pool.choice(reader, had)
 
-            return compose.choose(reader, kind, suppressed=suppressed, today=today, papers=papers)
+            return compose.choose(reader, kind, suppressed=suppressed, today=today, digest=digest)
 
         return choose
 

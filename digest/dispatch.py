@@ -1,9 +1,12 @@
-"""Who runs the batches of an edition: one seam, so that a queue can stand behind it later.
+"""Who runs the batches of an edition: one seam, so that a queue can stand behind it.
 
 A batch is only a pointer, (edition, number); the truth is the ledger. Twice is harmless.
 """
 
+import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import cycle, islice
 from typing import Protocol
 
 Batch = tuple[str | None, int]
@@ -18,9 +21,22 @@ class Dispatcher(Protocol):
 
 
 class Inline:
-    """Sends in this process, one batch after another: the default."""
+    """Sends in this process, ``lanes`` batches at a time: the default."""
+
+    def __init__(self, lanes: int) -> None:
+        self._lanes = lanes
 
     async def dispatch(self, batches: Sequence[Batch], send_batch: SendBatch) -> None:
-        """Awaits ``send_batch`` for each batch in order."""
-        for edition_id, number in batches:
-            await send_batch(edition_id, number)
+        """Awaits ``send_batch`` for each batch; few batches are shared by several lanes."""
+        waiting = deque(islice(cycle(batches), max(len(batches), self._lanes)))
+
+        async def lane() -> None:
+            while waiting:
+                await send_batch(*waiting.popleft())
+
+        try:
+            async with asyncio.TaskGroup() as lanes:
+                for _ in range(min(self._lanes, len(waiting))):
+                    lanes.create_task(lane())
+        except ExceptionGroup as several:  # one says it all, and callers know it by its own name
+            raise several.exceptions[0] from several

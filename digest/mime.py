@@ -1,17 +1,16 @@
 """A rule: one mail as the exact bytes that go over the wire.
 
-    header_block(mail) ──────────────────────────────┐
-    encode_part(text) ─┐                             ├─▶ compose(mail)
-    encode_part(html) ─┴─▶ alternative(boundary, …) ─┘
+    header_block(mail) ──────────────────┐
+    encode_part(text) ─┐                 ├─▶ compose(mail)
+    encode_part(html) ─┴─▶ frame(…) ─────┘
 
-Headers and parts are encoded apart, so that parts may come from pieces encoded earlier. Python's
-own ``EmailMessage`` is not used: it folds a long List-Unsubscribe into encoded-words, which RFC
-2047 section 5 forbids there and receivers cannot read, and its lines of quoted-printable are
-longer than the 76 characters of RFC 2045 section 6.7.
+Headers and parts are encoded apart, so that parts may come from pieces encoded earlier (see
+``quoted``). Python's own ``EmailMessage`` is not used: it folds a long List-Unsubscribe into
+encoded-words, which RFC 2047 section 5 forbids there and receivers cannot read, and its lines of
+quoted-printable are longer than the 76 characters of RFC 2045 section 6.7.
 """
 
 import re
-from binascii import b2a_qp
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,8 +24,8 @@ from urllib.parse import urlsplit
 import idna
 
 from digest.errors import InputError
+from digest.quoted import LINE, encode_part
 
-LINE = 76  # characters; RFC 5322 asks for 78 at most, RFC 2047 for 76 where there are words
 LONGEST_LINE = 998  # RFC 5322 section 2.1.1
 HERE = ("127.0.0.1", "localhost")  # where one-click may be tried out without https
 OURS = {
@@ -54,7 +53,8 @@ class Mail:
     """What a mail says, before it is bytes.
 
     ``message_id`` stands in its angle brackets; no ``reply_to`` means no such header; ``date`` is
-    aware; ``headers`` are written after the usual ones, in their order and as they are.
+    aware; ``headers`` are written after the usual ones, in their order and as they are. The
+    boundary comes from ``seed``, or from the Message-ID where there is none.
     """
 
     sender_name: str
@@ -67,6 +67,7 @@ class Mail:
     message_id: str
     date: datetime
     headers: tuple[tuple[str, str], ...] = ()
+    seed: str = ""
 
 
 def compose(mail: Mail) -> bytes:
@@ -75,8 +76,9 @@ def compose(mail: Mail) -> bytes:
     Raises:
         InputError: a field that cannot be written, or that would write more than itself.
     """
-    parts = alternative(boundary(mail.message_id), encode_part(mail.text), encode_part(mail.html))
-    return header_block(mail) + parts
+    before, between, after = frame(boundary(mail.seed or mail.message_id))
+    parts = (before, encode_part(mail.text), between, encode_part(mail.html), after)
+    return header_block(mail) + b"".join(parts)
 
 
 def header_block(mail: Mail) -> bytes:
@@ -87,44 +89,40 @@ def header_block(mail: Mail) -> bytes:
     """
     if mail.date.utcoffset() is None:
         raise InputError("date", "date must be aware")
+    between = boundary(mail.seed or mail.message_id)
     lines = [
         _mailbox(mail.sender_name, wire_address(mail.sender_address, "sender_address")),
         f"To: {wire_address(mail.recipient, 'recipient')}",
         *([f"Reply-To: {wire_address(mail.reply_to, 'reply_to')}"] if mail.reply_to else ()),
         _subject(mail.subject),
-        f"Date: {format_datetime(mail.date.astimezone(UTC))}",
+        f"Date: {dated(mail.date)}",
         f"Message-ID: {_message_id(mail.message_id)}",
         *_verbatim(mail.headers),
         "MIME-Version: 1.0",
-        f'Content-Type: multipart/alternative;\r\n boundary="{boundary(mail.message_id)}"',
+        f'Content-Type: multipart/alternative;\r\n boundary="{between}"',
     ]
     return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n"
 
 
-def encode_part(text: str) -> bytes:
-    """Text in UTF-8 as quoted-printable: lines of at most 76 characters, ended by CRLF.
-
-    Encoded texts that end with a line break may be joined; the result is that of the joined text.
-    """
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
-    # The encoder takes its soft line breaks from the first line break it meets, so there is one.
-    return b2a_qp(lines.encode("utf-8", "replace") + b"\r\n")[:-2]
+def dated(instant: datetime) -> str:
+    """An instant as Date has it (RFC 5322 section 3.3), in UTC."""
+    return format_datetime(instant.astimezone(UTC))
 
 
-def alternative(boundary: str, text: bytes, html: bytes) -> bytes:
-    """The body of a multipart/alternative from its two encoded parts, the poorer one first."""
+def frame(boundary: str) -> tuple[bytes, bytes, bytes]:
+    """What stands around the two encoded parts of a multipart/alternative, the poorer one first."""
     head = b'Content-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable'
-    line = b"--" + boundary.encode("ascii")
-    return b"%s\r\n%s\r\n\r\n%s\r\n%s\r\n%s\r\n\r\n%s\r\n%s--\r\n" % (
-        *(line, head % b"plain", text),
-        *(line, head % b"html", html),
-        line,
+    line, plain, rich = b"--" + boundary.encode("ascii"), head % b"plain", head % b"html"
+    return (
+        b"%s\r\n%s\r\n\r\n" % (line, plain),
+        b"\r\n%s\r\n%s\r\n\r\n" % (line, rich),
+        b"\r\n%s--\r\n" % line,
     )
 
 
-def boundary(message_id: str) -> str:
+def boundary(seed: str) -> str:
     """What parts the parts: no quoted-printable has ``=_`` in it, so none has this line."""
-    return "=_" + sha256(message_id.encode("utf-8", "replace")).hexdigest()[:32]
+    return "=_" + sha256(seed.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def wire_address(address: str, field: str = "address") -> str:

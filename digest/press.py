@@ -1,7 +1,8 @@
 """The press: one edition's digests by splicing; what readers share is rendered and encoded once.
 
-    whole pool ──▶ renderer.pieces ──▶ frame, headings, cards (encoded, kept)  ──┐
-    one reader ──▶ words, links, numbers (escaped, encoded, not kept)          ──┴─▶ join
+    whole pool ──▶ renderer.pieces ──▶ frame, headings, cards (encoded, kept) ──▶ a sheet per
+    selection ──▶ words, numbers ────────────────────────────────────────────┘    selection
+    one reader ──▶ address, tokens, date ────────────────────────────────────▶ sheet.fill ──▶ mail
 
 Every piece is encoded for itself and ends at a line break, hard or soft, so that neighbours never
 touch: ``encoded`` over all pieces of one reader's own rendering gives the same bytes.
@@ -10,48 +11,63 @@ touch: ``encoded`` over all pieces of one reader's own rendering gives the same 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from html import escape
+from typing import NamedTuple, cast
 
-from digest.mime import encode_part
+from digest import mime
 from digest.model import Edition, Item, MailLinks, Section, Subscriber
+from digest.quoted import encode_piece, is_plain
 from digest.render import Renderer, Words, filters, grouped
 
 _SELECTIONS = 16  # kept ready: readers with the same preferences get the same papers
-_LINKS = ("preferences", "unsubscribe", "edition")
+_VALUES = 2048  # numbers, subjects, summaries: kept encoded
+_REASONS = 1024  # one per day on which somebody became a reader
+LINKS = ("preferences", "unsubscribe", "edition")
 
-Parts = tuple[str, bytes, bytes]  # subject, text and HTML, these encoded
+Chunk = bytes | str  # a piece of a mail, or the name of what a reader has in its place
 Blocks = Mapping[str, bytes]  # by section or paper
+Numbered = Sequence[tuple[Section, Sequence[tuple[int, Item]]]]
 
 
-def encode_piece(text: str) -> bytes:
-    """As ``mime.encode_part``, but ending at a line break, soft where ``text`` ends without.
-
-    Pieces may be joined, whatever they are: that decodes to the joined texts.
-    """
-    # A "=" in its place keeps room for that of the soft line break within the 76 characters.
-    raw = encode_part(text + "=").removesuffix(b"=3D")
-    return raw if not raw or raw.endswith(b"\n") else raw + b"=\r\n"
+def split_link(link: str) -> tuple[str, str]:
+    """What a link of one kind has in common for all readers, and the token behind it."""
+    at = max(link.rfind("/"), link.rfind("=")) + 1
+    return link[:at], link[at:]
 
 
 def encoded(pieces: Iterable[tuple[str, str]]) -> bytes:
-    """A part of a mail from its (name, text) pieces."""
-    return b"".join(encode_piece(text) for _, text in pieces)
+    """A part of a mail from its (name, text) pieces; a link is two."""
+    texts = (split_link(text) if name in LINKS else (text,) for name, text in pieces)
+    return b"".join(encode_piece(text) for several in texts for text in several)
+
+
+class Sheet(NamedTuple):
+    """One selection's mail, with holes where a reader's own goes."""
+
+    chunks: list[Chunk]
+    holes: list[tuple[int, str]]  # where the names are
+
+    def fill(self, own: Mapping[str, bytes]) -> bytes:
+        """The mail of one reader; ``own`` has their bytes by name."""
+        chunks = self.chunks.copy()
+        for at, name in self.holes:
+            chunks[at] = own[name]
+        return b"".join(cast("list[bytes]", chunks))
 
 
 class Part:
-    """The shared pieces of one part, HTML or text. ``written`` puts a reader's own value in it."""
+    """The shared pieces of one part, HTML or text."""
 
     def __init__(
-        self,
-        pieces: Sequence[tuple[str, str]],
-        groups: Sequence[tuple[Section, Sequence[tuple[int, Item]]]],
-        written: Callable[[str, str | int], str],
+        self, kind: str, pieces: Sequence[tuple[str, str]], groups: Numbered, links: MailLinks
     ) -> None:
         names = [name for name, _ in pieces]
         first = names.index("heading")
         end = 1 + max(at for at, name in enumerate(names) if name in {"card", "end"})
-        self._written = written
-        self._head = [(name, encode_piece(text)) for name, text in pieces[:first]]
-        self._foot = [(name, encode_piece(text)) for name, text in pieces[end:]]
+        self.kind = kind
+        self.own = lru_cache(_VALUES)(self._own)
+        self._links = links
+        self._head = _joined(self._chunks(pieces[:first]))
+        self._foot = _joined(self._chunks(pieces[end:]))
 
         def all_of(name: str) -> list[bytes]:
             return [encode_piece(text) for found, text in pieces if found == name]
@@ -62,27 +78,36 @@ class Part:
         )
         self._cards: Blocks = dict(zip(ids, all_of("card"), strict=True))
         self._row, self._end = (next(iter(all_of(name)), b"") for name in ("row", "end"))
-        self._number = lru_cache(len(ids))(lambda number: self.own("number", number))
 
-    def own(self, name: str, value: str | int) -> bytes:
-        """A value of one reader, as this part has it."""
-        return encode_piece(self._written(name, value))
+    def _own(self, name: str, value: str | int) -> bytes:
+        """A value that is not everybody's, as this part has it."""
+        return encode_piece((_in_html if self.kind == "html" else _in_text)(name, value))
 
-    def rows(self, groups: Sequence[tuple[Section, Sequence[tuple[int, Item]]]]) -> bytes:
-        """The papers of one selection under their headings."""
-        found = []
+    def sheet(self, words: Mapping[str, str], groups: Numbered) -> list[Chunk]:
+        """The part for one selection; the names of holes in place of what is the readers'."""
+        said = {name: self.own(name, value) for name, value in words.items()}
+        head = [said.get(chunk, chunk) if isinstance(chunk, str) else chunk for chunk in self._head]
+        return [*head, self._rows(groups), *self._foot]
+
+    def _rows(self, groups: Numbered) -> bytes:
+        """The papers under their headings."""
+        found = list[bytes]()
         for section, cards in groups:
             found.append(self._headings[section.name])
             for number, item in cards:
-                found += (self._row, self._number(number), self._cards[item.paper.id])
+                found += (self._row, self.own("number", number), self._cards[item.paper.id])
             found.append(self._end)
         return b"".join(found)
 
-    def join(self, values: Mapping[str, bytes], rows: bytes) -> bytes:
-        """The whole part; ``values`` are a reader's own, encoded."""
-        head = [values[name] if name else piece for name, piece in self._head]
-        foot = [values[name] if name else piece for name, piece in self._foot]
-        return b"".join((*head, rows, *foot))
+    def _chunks(self, pieces: Iterable[tuple[str, str]]) -> Iterable[Chunk]:
+        for name, text in pieces:
+            if name in LINKS:
+                yield encode_piece(_in_html(name, split_link(getattr(self._links, name))[0]))
+                yield name
+            elif name in {"reason", "address"}:
+                yield f"{self.kind}.{name}"
+            else:
+                yield name or encode_piece(text)
 
 
 class Press:
@@ -95,18 +120,26 @@ class Press:
         sections: Sequence[Section],
         links: MailLinks,
         reader: Subscriber,
+        *,
+        head: Callable[[str], Sequence[Chunk]] = lambda _: (),
     ) -> None:
-        """``links`` and ``reader``, anybody's, only show where such values stand."""
+        """``links`` and ``reader``, anybody's, show where such values stand.
+
+        ``head`` gives the header block for a subject, as chunks.
+        """
         groups = grouped(edition.items, sections)
         pieces = renderer.pieces(edition, edition.items, sections, links, reader)
         self._renderer, self._edition, self._sections = renderer, edition, sections
         self._items = {item.paper.id: item for item in edition.items}
-        self._html = Part(pieces.html, groups, _in_html)
-        self._text = Part(pieces.text, groups, _in_text)
-        self._selected = lru_cache(_SELECTIONS)(self._select)
+        self._boundary = mime.boundary(edition.id)
+        self._head = lru_cache(len(self._items))(head)  # a subject is that of a top paper
+        self._text = Part("text", pieces.text, groups, links)
+        self._html = Part("html", pieces.html, groups, links)
+        self._selected = lru_cache(_SELECTIONS)(self._sheet)
+        self._reason = lru_cache(_REASONS)(lambda reason: self._both("reason", reason))
 
-    def digest(self, paper_ids: Sequence[str], links: MailLinks, reader: Subscriber) -> Parts:
-        """The digest of these papers of the edition to this reader.
+    def sheet(self, paper_ids: Sequence[str]) -> Sheet:
+        """The mail with these papers of the edition.
 
         Raises:
             KeyError: a paper that the edition has not.
@@ -114,25 +147,44 @@ class Press:
         """
         if not paper_ids:
             raise ValueError(f"edition {self._edition.id}: a digest without papers")
-        subject, text, text_rows, html, html_rows = self._selected(tuple(paper_ids))
-        own = {name: filters.link(getattr(links, name)) for name in _LINKS}
-        own["reason"] = self._renderer.reason(reader)
-        mine = {name: self._text.own(name, value) for name, value in own.items()}
-        text_part = self._text.join(text | mine, text_rows)
-        mine = {name: self._html.own(name, value) for name, value in own.items()}
-        return subject, text_part, self._html.join(html | mine, html_rows)
+        return self._selected(tuple(paper_ids))
 
-    def _select(
-        self, paper_ids: tuple[str, ...]
-    ) -> tuple[str, dict[str, bytes], bytes, dict[str, bytes], bytes]:
+    def own(self, reader: Subscriber, tokens: Mapping[str, str]) -> dict[str, bytes]:
+        """What the parts of a mail need of a reader; ``tokens`` are those of ``LINKS``."""
+        own = {name: encode_piece(token) for name, token in tokens.items()}
+        own["text.reason"], own["html.reason"] = self._reason(self._renderer.reason(reader))
+        own["text.address"], own["html.address"] = self._both("address", reader.email)
+        return own
+
+    def _both(self, name: str, value: str) -> tuple[bytes, bytes]:
+        if is_plain(value):
+            return (encode_piece(value),) * 2
+        shown = filters.one_line(value)
+        return self._text.own(name, shown), self._html.own(name, shown)
+
+    def _sheet(self, paper_ids: tuple[str, ...]) -> Sheet:
         """What all readers of these papers have in common."""
         groups = grouped([self._items[name] for name in paper_ids], self._sections)
         words: Words = self._renderer.words(self._edition, groups)
         said = {"summary": words.summary}
-        text = {name: self._text.own(name, value) for name, value in said.items()}
+        text = self._text.sheet(said, groups)
         said |= {"subject": words.subject, "preheader": words.preheader}
-        html = {name: self._html.own(name, value) for name, value in said.items()}
-        return words.subject, text, self._text.rows(groups), html, self._html.rows(groups)
+        html = self._html.sheet(said, groups)
+        before, between, after = mime.frame(self._boundary)
+        whole = [*self._head(words.subject), before, *text, between, *html, after]
+        holes = [(at, chunk) for at, chunk in enumerate(whole) if isinstance(chunk, str)]
+        return Sheet(whole, holes)
+
+
+def _joined(chunks: Iterable[Chunk]) -> list[Chunk]:
+    """The same with neighbouring pieces in one."""
+    joined: list[Chunk] = []
+    for chunk in chunks:
+        if isinstance(chunk, bytes) and joined and isinstance(joined[-1], bytes):
+            joined[-1] += chunk
+        else:
+            joined.append(chunk)
+    return joined
 
 
 def _in_html(_: str, value: str | int) -> str:
@@ -143,4 +195,4 @@ def _in_html(_: str, value: str | int) -> str:
 def _in_text(name: str, value: str | int) -> str:
     if name == "number":
         return f"{value:3}. "
-    return str(value) if name in _LINKS else filters.wrapped(str(value))
+    return filters.wrapped(str(value)) if name in {"summary", "reason"} else str(value)

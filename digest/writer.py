@@ -1,16 +1,36 @@
 """The writer: turns a claim into a finished mail, words from ``render``, bytes from ``mime``."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache, partial
 from threading import Lock
 
 from digest import addresses, links, mime
 from digest.links import Signer
-from digest.model import Claim, Edition, Envelope, MailKind, MailLinks, Section, Subscriber
-from digest.press import Press
+from digest.model import (
+    Claim,
+    Edition,
+    Envelope,
+    MailKind,
+    MailLinks,
+    Preferences,
+    Section,
+    Subscriber,
+    SubscriberState,
+)
+from digest.press import Chunk, Press
 from digest.render import Renderer
 
+_NOBODY = Subscriber(
+    id=0,
+    key="",
+    email="-",
+    state=SubscriberState.ACTIVE,
+    preferences=Preferences(),
+    created_at=datetime.min.replace(tzinfo=UTC),
+)
 _PRESSES = 2  # editions whose shared pieces are kept: today's, and one whose retries still go out
 
 
@@ -36,8 +56,13 @@ class Writer:
         self._signer = signer
         self._head = head
         self._sections = sections
+        self._domain = head.address.rpartition("@")[2]
         self._presses: dict[str, Press] = {}
         self._setting_up = Lock()
+
+    def prepare(self, edition: Edition) -> None:
+        """Sets up what all mails of an edition share, which takes a moment: call it in a thread."""
+        self._press(edition)
 
     def write(self, claim: Claim, edition: Edition | None, now: datetime) -> Envelope:
         """The mail of a claim; a digest needs its edition.
@@ -45,54 +70,72 @@ class Writer:
         Raises:
             InputError: an address cannot be written on an envelope.
         """
-        reader, domain = claim.subscriber, self._head.address.rpartition("@")[2]
         if edition is not None and claim.kind is MailKind.DIGEST:
-            to = self.links(reader, edition)
-            press = self._press(edition, to, reader)
-            subject, text, html = press.digest(claim.paper_ids, to, reader)
-            mail = edition.id
-        else:
-            to = self._letter_links(claim, now)
-            words = self._renderer.letter(claim.kind, to, reader)
-            subject = words.subject
-            text, html = mime.encode_part(words.text), mime.encode_part(words.html)
-            mail = f"{claim.kind}.{claim.delivery_id}"
-        name = links.message_id(self._signer, mail, reader.key, domain)
-        bytes_ = mime.header_block(
-            mime.Mail(
-                sender_name=self._head.name,
-                sender_address=self._head.address,
-                reply_to=self._head.reply_to,
-                recipient=claim.address,
-                subject=subject,
-                html="",
-                text="",
-                message_id=name,
-                date=now,
-                headers=self._headers(claim, edition, to, domain),
-            ),
-        )
-        bytes_ += mime.alternative(mime.boundary(name), text, html)
+            return self._digest(claim, edition, now)
+        return self._letter(claim, now)
+
+    def _digest(self, claim: Claim, edition: Edition, now: datetime) -> Envelope:
+        """A digest by splicing: nothing is done here that could be done once for all readers."""
+        press, key, token = self._press(edition), claim.subscriber.key, self._signer.token
+        recipient = mime.wire_address(claim.address, "recipient").encode("ascii")
+        tokens = {
+            "preferences": token(links.PREFERENCES, key),
+            "unsubscribe": token(links.UNSUBSCRIBE, key),
+            "edition": token(links.EDITION, edition.id, key),
+        }
+        name = links.message_id(self._signer, edition.id, key, self._domain)
+        own = press.own(claim.subscriber, tokens)
+        own["to"], own["date"], own["name"] = recipient, _dated(now), name.encode("ascii")
+        own["leave"] = tokens["unsubscribe"].encode("ascii")
         return Envelope(
-            sender=self._head.address, recipient=claim.address, message_id=name, data=bytes_
+            sender=self._head.address,
+            recipient=claim.address,
+            message_id=name,
+            data=press.sheet(claim.paper_ids).fill(own),
+        )
+
+    def _letter(self, claim: Claim, now: datetime) -> Envelope:
+        reader, to = claim.subscriber, self._letter_links(claim, now)
+        words = self._renderer.letter(claim.kind, to, reader)
+        which = f"{claim.kind}.{claim.delivery_id}"
+        name = links.message_id(self._signer, which, reader.key, self._domain)
+        blank = self._blank(words.subject, self._headers(claim.kind, to))
+        mail = replace(blank, recipient=claim.address, message_id=name, date=now)
+        return Envelope(
+            sender=self._head.address,
+            recipient=claim.address,
+            message_id=name,
+            data=mime.compose(replace(mail, html=words.html, text=words.text)),
         )
 
     def links(self, reader: Subscriber, edition: Edition | None = None) -> MailLinks:
         """The links of a digest to this reader."""
-        base, token = self._head.base_url, self._signer.token
-        mail = token(links.EDITION, edition.id, reader.key) if edition else ""
+        token = self._signer.token
+        return self._links(
+            preferences=token(links.PREFERENCES, reader.key),
+            unsubscribe=token(links.UNSUBSCRIBE, reader.key),
+            edition=edition,
+            mail=token(links.EDITION, edition.id, reader.key) if edition else "",
+        )
+
+    def _links(
+        self, *, preferences: str, unsubscribe: str, edition: Edition | None, mail: str
+    ) -> MailLinks:
+        base = self._head.base_url
         return MailLinks(
             home=f"{base}/",
-            preferences=f"{base}/preferences/{token(links.PREFERENCES, reader.key)}",
-            unsubscribe=f"{base}/unsubscribe/{token(links.UNSUBSCRIBE, reader.key)}",
+            preferences=f"{base}/preferences/{preferences}",
+            unsubscribe=f"{base}/unsubscribe/{unsubscribe}",
             edition=f"{base}/editions/{edition.day}?mail={mail}" if edition else "",
         )
 
-    def _press(self, edition: Edition, to: MailLinks, reader: Subscriber) -> Press:
+    def _press(self, edition: Edition) -> Press:
         """The press of an edition, set up once: editions never change, their id is their hash."""
         with self._setting_up:
             if edition.id not in self._presses:
-                press = Press(self._renderer, edition, self._sections, to, reader)
+                blank = self._links(preferences="-", unsubscribe="-", edition=edition, mail="-")
+                head = partial(self._form, edition)
+                press = Press(self._renderer, edition, self._sections, blank, _NOBODY, head=head)
                 while len(self._presses) >= _PRESSES:
                     del self._presses[next(iter(self._presses))]
                 self._presses[edition.id] = press
@@ -116,8 +159,51 @@ class Writer:
                 return MailLinks(home=plain.home, confirm=f"{base}/move/{token}")
         return plain
 
+    def _form(self, edition: Edition, subject: str) -> list[Chunk]:
+        """The header block of an edition's mails with that subject, holes in it.
+
+        It is written with marks where the holes shall be, and cut up there. Nobody outside knows
+        the marks, so none can stand in a subject that came from a feed.
+        """
+        mark = self._signer.fingerprint("mark", edition.id)
+        holes = {name: f"{mark}-{name}" for name in ("to", "name", "leave")}
+        to = self._links(preferences="", unsubscribe=holes["leave"], edition=edition, mail="")
+        message_id = f"<{holes['name']}@{self._domain}>"
+        recipient = f"{holes['to']}@{self._domain}"
+        blank = self._blank(subject, self._headers(MailKind.DIGEST, to, edition))
+        text = mime.header_block(
+            replace(
+                blank,
+                recipient=recipient,
+                message_id=message_id,
+                date=edition.cut,
+                seed=edition.id,
+            )
+        ).decode("ascii")
+        marks = {recipient: "to", message_id: "name", holes["leave"]: "leave"}
+        day = f"\r\nDate: {mime.dated(edition.cut)}"  # begins a line: no subject's word does
+        text = text.replace(day, f"\r\nDate: {mark}-date", 1)
+        marks[f"{mark}-date"] = "date"
+        cut = re.split(f"({'|'.join(map(re.escape, marks))})", text)
+        return [marks.get(one) or one.encode("ascii") for one in cut]
+
+    def _blank(self, subject: str, headers: tuple[tuple[str, str], ...]) -> mime.Mail:
+        """A mail of ours to nobody yet."""
+        return mime.Mail(
+            sender_name=self._head.name,
+            sender_address=self._head.address,
+            reply_to=self._head.reply_to,
+            recipient="",
+            subject=subject,
+            html="",
+            text="",
+            message_id="",
+            date=_NOBODY.created_at,
+            headers=headers,
+        )
+
     def _headers(
-        self, claim: Claim, edition: Edition | None, to: MailLinks, domain: str
+        self, kind: MailKind, to: MailLinks, edition: Edition | None = None
     ) -> tuple[tuple[str, str], ...]:
         """List headers for whoever is on the list; a letter to a new address only says what it is.
 
@@ -127,11 +213,16 @@ class Writer:
             return (("Auto-Submitted", "auto-generated"),)
         when = f"{edition.cut:%Y%m%d%H}" if edition else "letter"
         usual = mime.list_headers(
-            list_id=f"daily.{domain}",
+            list_id=f"daily.{self._domain}",
             list_name=self._head.site,
             unsubscribe_url=to.unsubscribe,
             help_url=to.home,
             owner=self._head.reply_to or self._head.address,
-            feedback=(claim.kind.value, when, "daily", domain),
+            feedback=(kind.value, when, "daily", self._domain),
         )
         return (*usual, ("X-Edition", edition.id)) if edition else usual
+
+
+@lru_cache(2)
+def _dated(now: datetime) -> bytes:
+    return mime.dated(now).encode("ascii")

@@ -22,7 +22,7 @@ from make import (
 )
 
 from digest import compose
-from digest.compose import Choice, check_sections, choose, dump, load, select
+from digest.compose import Choice, Pool, check_sections, choose, dump, load, select
 from digest.errors import ConfigError
 from digest.model import MailKind, Section, SubscriberState, Term
 from digest.ranking import Formula
@@ -278,19 +278,29 @@ def test_what_a_reader_gets_now(reader, kind, suppressed, choice):
         kind,
         suppressed=suppressed,
         today=day(),
-        papers=lambda _: (item(1), item(2)),
+        digest=lambda: Pool(pool(2, 0), SECTIONS).choice(subscriber(), frozenset()),
     )
     assert chosen == choice
 
 
 def test_a_digest_without_papers_is_not_sent():
-    nothing = choose(subscriber(), DIGEST, suppressed=None, today=day(), papers=lambda _: ())
+    had = frozenset(item.paper.id for item in pool(2, 0).items)
+    nothing = Pool(pool(2, 0), SECTIONS).choice(subscriber(), had)
     assert nothing == Choice(skip="nothing new for this reader")
 
 
+def test_readers_of_one_taste_and_history_get_the_same_and_others_their_own():
+    some = Pool(pool(6, 6), SECTIONS)
+    for papers, had in [(4, ()), (4, (paper_id(1),)), (5, ()), (4, ())]:
+        reader = subscriber(papers=papers)
+        mine = select(pool(6, 6), reader.preferences, had, SECTIONS)
+        expected = tuple(item.paper.id for item in mine)
+        assert some.choice(reader, frozenset(had)).paper_ids == expected
+
+
 def test_papers_are_only_selected_for_a_digest_that_may_go():
-    def never(_):
+    def never():
         raise AssertionError
 
     for reader, kind in [(subscriber(state=LEFT), DIGEST), (subscriber(), KNOWN)]:
-        choose(reader, kind, suppressed=None, today=day(), papers=never)
+        choose(reader, kind, suppressed=None, today=day(), digest=never)

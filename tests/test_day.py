@@ -158,8 +158,8 @@ def test_a_day_without_accidents_reaches_everybody_once(day):
         ("after Editions.publish 1", 0),  # an edition, and nobody is queued
         ("after Ledger.enqueue 1", 0),  # everybody is queued, nothing is sent
         ("after Ledger.claim 1", WINDOW * CONNECTIONS),  # `sending`, nothing on the wire
-        ("before Ledger.record 1", WINDOW * CONNECTIONS),  # sent, and not written down
-        ("after Ledger.record 1", WINDOW * CONNECTIONS),  # the other connection's window
+        ("before Ledger.claim 3", WINDOW * CONNECTIONS),  # the first window: sent, not written down
+        ("after Ledger.claim 3", WINDOW * CONNECTIONS),  # written down, and the next one taken
     ],
 )
 def test_killed_between_two_steps(day, step, most):

@@ -8,7 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from render_samples import FOLDER, LINKS, LOOK, READER, SECTIONS, edition, hostile_reader, item
 
-from digest.press import Press, encode_piece, encoded
+from digest import mime
+from digest.press import LINKS as NAMES
+from digest.press import Press, encoded, split_link
+from digest.quoted import encode_piece
 from digest.render import Renderer
 
 RENDERER = Renderer(LOOK, FOLDER)
@@ -23,7 +26,7 @@ WORDS = st.lists(
     max_size=4,
 ).map("".join)
 READERS = st.builds(lambda email: replace(READER, email=email), WORDS) | WORDS.map(hostile_reader)
-TOKENS = st.text("abcXYZ019-_.&=?%'", max_size=120)
+TOKENS = st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,150}", fullmatch=True)  # as in links
 
 
 @st.composite
@@ -60,14 +63,18 @@ def test_a_spliced_mail_is_what_rendering_it_whole_gives(issue, reader, token, d
             for name in ("preferences", "unsubscribe", "edition")
         },
     )
-    press = Press(RENDERER, issue, SECTIONS, LINKS, OTHER)
+    press = Press(RENDERER, issue, SECTIONS, links, OTHER, head=lambda s: [s.encode()])
     whole = RENDERER.pieces(issue, chosen, SECTIONS, links, reader)
     plain = RENDERER.digest(issue, chosen, SECTIONS, links, reader)
+    tokens = {name: split_link(getattr(links, name))[1] for name in NAMES}
     for _ in range(2):  # the second from what the press remembers
-        subject, text, html = press.digest([one.paper.id for one in chosen], links, reader)
-        assert text == encoded(whole.text)
-        assert html == encoded(whole.html)
-    assert (subject, parts(text), parts(html)) == (plain.subject, plain.text, plain.html)
+        sheet = press.sheet([one.paper.id for one in chosen])
+        mail = sheet.fill(press.own(reader, tokens))
+        before, between, after = mime.frame(mime.boundary(issue.id))
+        parts_ = (before, encoded(whole.text), between, encoded(whole.html), after)
+        assert mail == plain.subject.encode() + b"".join(parts_)
+    assert parts(encoded(whole.text)) == plain.text
+    assert parts(encoded(whole.html)) == plain.html
 
 
 @given(st.lists(st.text(ANY)))
@@ -88,4 +95,4 @@ def test_a_piece_as_long_as_a_line_keeps_room_for_its_soft_line_break(length):
 def test_a_digest_without_papers_is_refused():
     press = Press(RENDERER, edition(1), SECTIONS, LINKS, READER)
     with pytest.raises(ValueError, match="without papers"):
-        press.digest([], LINKS, READER)
+        press.sheet([])

@@ -30,10 +30,10 @@ def chooser(pool):
     """Chooses as the story does: the rules, over that edition."""
 
     def choose(reader, kind, suppressed, today, had):
-        def papers(who):
-            return compose.select(pool, who.preferences, had, SECTIONS)
+        def digest():
+            return compose.Pool(pool, SECTIONS).choice(reader, had)
 
-        return compose.choose(reader, kind, suppressed=suppressed, today=today, papers=papers)
+        return compose.choose(reader, kind, suppressed=suppressed, today=today, digest=digest)
 
     return choose
 

@@ -11,6 +11,7 @@ filters ``link`` and ``href`` (no address but http, https and our own paths).
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
@@ -80,6 +81,9 @@ class Renderer:
         self._look = look
         self._environment = _environment(folder)
         self._environment.globals["look"] = look
+        self._titled = self._environment.filters["titled"]
+        self._said = lru_cache(_REMEMBERED)(self._say)
+        self._reason = lru_cache(_REMEMBERED)(self._render_reason)
         self._inliner = CSSInliner(load_remote_stylesheets=False, minify_css=True)
 
     def digest(
@@ -116,22 +120,38 @@ class Renderer:
             raise ValueError(f"edition {edition.id}: a digest without papers")
         groups = grouped(items, sections)
         words = self.words(edition, groups)
-        said = asdict(words) | {"reason": self.reason(reader)}
+        said = asdict(words) | {
+            "reason": self.reason(reader),
+            "sent_to": filters.one_line(reader.email),
+        }
         context = {"edition": edition, "groups": groups, "links": links, "words": said}
         html, text = self._parts("digest", context)
         return Pieces(subject=words.subject, html=_cut(html), text=_cut(text))
 
     def words(self, edition: Edition, groups: Groups) -> Words:
         """The words of a digest with these papers."""
+        items = [item for _, cards in groups for _, item in cards]
+        titles = [self._titled(item.paper, 80) for item in items[:4]]
+        counts = tuple((len(cards), section.name) for section, cards in groups)
+        summary = self._said("summary", len(items), counts)
+        return Words(
+            subject=self._said("subject", edition.day, self._titled(items[0].paper)),
+            summary=summary,
+            preheader=self._say("preheader", edition.day, summary, titles[1:], items[0].why),
+        )
+
+    def _say(self, what: str, *about: object) -> str:
+        """What the template has to say about something, in one line."""
         template = self._environment.get_template("mail/words/digest.txt.j2")
-        said = template.make_module({"edition": edition, "groups": groups})
-        names = Words.__dataclass_fields__
-        return Words(**{name: filters.one_line(str(getattr(said, name))) for name in names})
+        return filters.one_line(str(getattr(template.module, what)(*about)))
 
     def reason(self, reader: Subscriber) -> str:
         """Why this reader gets a digest, in one line."""
+        return self._reason(reader.confirmed_at.date() if reader.confirmed_at else None)
+
+    def _render_reason(self, since: date | None) -> str:
         template = self._environment.get_template("mail/words/reason.txt.j2")
-        return filters.one_line(template.render(reader=reader))
+        return filters.one_line(template.render(since=since))
 
     def letter(self, kind: MailKind, links: MailLinks, reader: Subscriber) -> MailText:
         """A mail that answers one request of one person: CONFIRM, KNOWN or CHANGE."""
@@ -189,14 +209,15 @@ def _environment(folder: Path) -> Environment:
     )
     # A day's mails show the same papers again and again: each text is made readable once.
     plain = lru_cache(_REMEMBERED)(filters.plain)
+    short = lru_cache(_REMEMBERED)(shorten)
     names = lru_cache(_REMEMBERED)(name_list)
     environment.globals |= {"grouped": grouped, "cut": _mark}
     environment.filters |= {
         "readable": plain,
-        "shorten": shorten,
-        "titled": filters.titled(plain),
+        "shorten": short,
+        "titled": filters.titled(plain, short),
         "names": lambda authors, most=4: shorten(names(tuple(authors), most), 160),
-        "date": filters.dated,
+        "date": lru_cache(_REMEMBERED)(filters.dated),
         "link": filters.link,
         "href": filters.href,
         "addresses": filters.addresses,

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from markupsafe import Markup
 
 from digest.model import Paper, Term
-from digest.notation import readable, shorten
+from digest.notation import readable
 
 # What a title may not do to the line it stands in: control characters, half surrogate pairs,
 # U+FFFE/U+FFFF, and the bidi controls that make text read as something else (Unicode TR 36, 2.6).
@@ -62,11 +62,11 @@ def plain(text: str) -> str:
     return one_line(readable(text))
 
 
-def titled(plain: Callable[[str], str]) -> Callable[..., str]:
-    """The filter that shows a paper's title, made readable by ``plain``."""
+def titled(plain: Callable[[str], str], short: Callable[[str, int], str]) -> Callable[..., str]:
+    """The filter that shows a paper's title, made readable by ``plain`` and cut by ``short``."""
 
     def of(paper: Paper, limit: int = 200) -> str:
-        return shorten(plain(paper.title), limit) or "Untitled paper"
+        return short(plain(paper.title), limit) or "Untitled paper"
 
     return of
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from digest.store.bounces import Bounces
+from digest.store.claims import Chooser
 from digest.store.database import Database
 from digest.store.editions import Editions, Heading
 from digest.store.ledger import Ledger
@@ -10,7 +11,7 @@ from digest.store.papers import Papers
 from digest.store.roster import Roster
 from digest.store.subscribers import Subscribers
 
-__all__ = ["Heading", "Store"]
+__all__ = ["Chooser", "Heading", "Store"]
 
 
 class Store:

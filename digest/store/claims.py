@@ -1,14 +1,34 @@
-"""Taking deliveries for sending: the decision and the mark, within the ledger's transaction."""
+"""Taking deliveries for sending: the decision and the mark, within the ledger's transaction.
 
-from collections.abc import Callable, Mapping, Sequence
+    lock the window with its readers ─▶ what each had ─▶ choose ─▶ mark
+
+Four statements a window, whatever its size: this is the ledger's part of the send path.
+"""
+
+import json
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+)
 
 from digest.compose import Choice
 from digest.model import Claim, DeliveryState, MailKind, Subscriber
-from digest.store.readers import subscriber
+from digest.store.database import Database
+from digest.store.readers import PEOPLE, reader
 from digest.store.tables import DELIVERY, SUBSCRIBER, SUPPRESSION
 
 # What counts as "had": also what may have arrived.
@@ -17,106 +37,123 @@ HAD = (DeliveryState.SENT, DeliveryState.UNKNOWN, DeliveryState.SENDING)
 # Asked for every delivery that is taken: (reader, kind, suppressed, local date, papers had before).
 Chooser = Callable[[Subscriber, MailKind, str | None, date | None, frozenset[str]], Choice]
 
+_KINDS = {kind.value: kind for kind in MailKind}
+_NOTHING: frozenset[str] = frozenset()
 _mail, _reader = DELIVERY.c, SUBSCRIBER.c
-
-_MARK = (
-    update(DELIVERY)
-    .where(_mail.id == bindparam("name"))
-    .values(
-        state=bindparam("to"),
-        worker=bindparam("by"),
-        papers=bindparam("what"),
-        reason=bindparam("why"),
-        attempts=bindparam("tries"),
-        again_at=None,
-    )
+_SENDING = (
+    ("state", DeliveryState.SENDING),
+    ("worker", bindparam("by", type_=_mail.worker.type)),
+    ("attempts", _mail.attempts + 1),
+    ("again_at", None),
 )
+_SKIPPED = (("state", DeliveryState.SKIPPED), ("worker", None), ("again_at", None))
+_TAKEN = ("kind", "edition_id", "subscriber_id", "local_date", "attempts", "due_at")
 
 
 def take(
+    database: Database,
     connection: Connection,
-    ids: Sequence[int],
+    edition_id: str | None,
+    batch: int,
+    *,
+    limit: int,
     worker: str,
+    now: datetime,
     since: datetime,
     choose: Chooser,
-) -> list[Claim]:
-    """Decides over the locked rows ``ids`` and marks them."""
-    rows = list(connection.execute(_with_readers(ids)))
-    readers = {row.subscriber_id: subscriber(row) for row in rows}
-    had = _had(connection, readers, ids, since)
-    claims, marks = [], []
-    for row in rows:
-        reader, kind = readers[row.subscriber_id], MailKind(row.kind)
-        choice = choose(
-            reader, kind, row.suppressed, row.local_date, had.get(reader.id, frozenset())
+) -> tuple[list[Claim], int]:
+    """Takes up to ``limit`` rows of a batch that are ready.
+
+    Returns:
+        The claims to send, and how many rows were looked at.
+    """
+    terms = {"edition": edition_id, "batch": batch, "now": now, "most": limit}
+    rows = connection.execute(_LETTERS if edition_id is None else _DIGESTS, terms).all()
+    if not rows:
+        return [], 0
+    had = _had(database, connection, rows, since)
+    claims, marks, skips = [], [], []
+    for mail in rows:
+        name, kind, _, _, local_date, attempts, due_at, suppressed, *person = mail
+        who, kind = reader(*person), _KINDS[kind]
+        choice = choose(who, kind, suppressed, local_date, had.get(who.id, _NOTHING))
+        if choice.skip:
+            skips.append({"id": name, "reason": choice.skip})
+            continue
+        marks.append({"id": name, "papers": choice.paper_ids})
+        moved = kind is MailKind.CHANGE and who.pending_email
+        claim = Claim(
+            delivery_id=name,
+            kind=kind,
+            edition_id=edition_id,
+            subscriber=who,
+            address=moved or who.email,
+            paper_ids=choice.paper_ids,
+            attempts=attempts + 1,
+            due_at=due_at,
         )
-        marks.append(_mark(row, choice, worker))
-        if not choice.skip:
-            claims.append(_claim(row, reader, choice))
-    connection.execute(_MARK, marks)
-    return claims
+        claims.append(claim)
+    database.update_each(connection, DELIVERY, marks, _SENDING, by=worker)
+    database.update_each(connection, DELIVERY, skips, _SKIPPED)
+    return claims, len(rows)
 
 
-def _with_readers(ids: Sequence[int]) -> Any:  # noqa: ANN401 - a Select
-    """The rows with their readers.
+def ready(now: Any) -> ColumnElement[bool]:  # noqa: ANN401 - an instant, or a parameter
+    """What waits to be sent, and has waited long enough."""
+    waiting = _mail.state.in_((DeliveryState.QUEUED, DeliveryState.DEFERRED))
+    waited = or_(_mail.state == DeliveryState.QUEUED, _mail.again_at <= now)
+    return and_(waiting, waited)
 
+
+def _window(mine: ColumnElement[bool]) -> Select[Any]:
+    """The next rows with their readers, all locked; rows that others hold are passed over.
+
+    What is used of a row comes from the locked version of it: its own, not the statement's view.
     Readers are locked, so that of two deliveries to one reader the second sees what the first took.
     """
-    columns = [c for c in _mail if c.key not in ("id", "state", "papers")]
-    people = [c for c in _reader if c.key != "id"]
+    columns = [_mail.id.label("delivery_id"), *(_mail[name] for name in _TAKEN)]
+    where = mine & (_mail.batch == bindparam("batch")) & ready(bindparam("now"))
+    some = select(*columns).where(where).order_by(_mail.id).limit(bindparam("most"))
+    taken = some.with_for_update(skip_locked=True).cte("taken")
     return (
-        select(
-            _mail.id.label("delivery_id"),
-            *columns,
-            *people,
-            _reader.id,
-            SUPPRESSION.c.reason.label("suppressed"),
-        )
-        .join(SUBSCRIBER, _reader.id == _mail.subscriber_id)
+        select(taken, SUPPRESSION.c.reason, *(_reader[name] for name in PEOPLE))
+        .select_from(taken)
+        .join(SUBSCRIBER, _reader.id == taken.c.subscriber_id)
         .outerjoin(SUPPRESSION, SUPPRESSION.c.fingerprint == _reader.fingerprint)
-        .where(_mail.id.in_(ids))
-        .order_by(_reader.id, _mail.id)
+        .order_by(_reader.id)
         .with_for_update(of=SUBSCRIBER, key_share=True)  # rows may still refer to them
     )
 
 
+_DIGESTS = _window(_mail.edition_id == bindparam("edition"))
+_LETTERS = _window(_mail.edition_id.is_(None))
+
+
 def _had(
-    connection: Connection, readers: Mapping[int, Subscriber], ids: Sequence[int], since: datetime
+    database: Database, connection: Connection, rows: Sequence[Row[Any]], since: datetime
 ) -> dict[int, frozenset[str]]:
-    """The papers each reader had, or may have had, since then, by other deliveries."""
-    wanted = select(_mail.subscriber_id, _mail.papers).where(
-        _mail.subscriber_id.in_(list(readers)),
-        _mail.kind == MailKind.DIGEST,
-        _mail.state.in_(HAD),
-        _mail.due_at > since,
-        _mail.id.not_in(ids),
+    """The papers each reader had, or may have had, since then.
+
+    A reader's lists come as one text: most readers had the same mails, and a text is quickly
+    compared with one that was read before.
+    """
+    readers = [row.subscriber_id for row in rows if row.kind == MailKind.DIGEST]
+    if not readers:
+        return {}
+    # The state filters what is read, and not which index reads it: most rows of the table are sent.
+    lists = func.aggregate_strings(cast(_mail.papers, Text), ",").filter(_mail.state.in_(HAD))
+    wanted = (
+        select(_mail.subscriber_id, lists)
+        .where(
+            database.among(_mail.subscriber_id, readers),
+            _mail.kind == MailKind.DIGEST,
+            _mail.due_at > since,
+        )
+        .group_by(_mail.subscriber_id)
     )
-    had: dict[int, frozenset[str]] = {}
-    for name, papers in connection.execute(wanted):
-        had[name] = had.get(name, frozenset()) | frozenset(papers)
-    return had
+    return {name: _papers(text) for name, text in connection.execute(wanted) if text}
 
 
-def _mark(row: Row[Any], choice: Choice, worker: str) -> dict[str, Any]:
-    return {
-        "name": row.delivery_id,
-        "to": DeliveryState.SKIPPED if choice.skip else DeliveryState.SENDING,
-        "by": None if choice.skip else worker,
-        "what": list(choice.paper_ids),
-        "why": choice.skip,
-        "tries": row.attempts + (0 if choice.skip else 1),
-    }
-
-
-def _claim(row: Row[Any], reader: Subscriber, choice: Choice) -> Claim:
-    moved = row.kind == MailKind.CHANGE and reader.pending_email
-    return Claim(
-        delivery_id=row.delivery_id,
-        kind=MailKind(row.kind),
-        edition_id=row.edition_id,
-        subscriber=reader,
-        address=reader.pending_email if moved and reader.pending_email else reader.email,
-        paper_ids=choice.paper_ids,
-        attempts=row.attempts + 1,
-        due_at=row.due_at,
-    )
+@lru_cache(1024)
+def _papers(lists: str) -> frozenset[str]:
+    return frozenset(paper for papers in json.loads(f"[{lists}]") for paper in papers)

@@ -11,10 +11,13 @@ a time, so what a crash leaves in doubt is at most window × connections rows.
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Row, bindparam, false, func, literal, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, false, func, literal, or_, select, update
 
+from digest.errors import StoreError
 from digest.model import (
     Claim,
     Delivery,
@@ -24,7 +27,7 @@ from digest.model import (
     SubscriberState,
     Verdict,
 )
-from digest.store.claims import Chooser, take
+from digest.store.claims import Chooser, ready, take
 from digest.store.database import Database
 from digest.store.lease import enlist, is_alive
 from digest.store.readers import bits
@@ -32,6 +35,8 @@ from digest.store.tables import DELIVERY, SUBSCRIBER
 from digest.timetable import SHORTEST_GAP
 
 _mail, _reader = DELIVERY.c, SUBSCRIBER.c
+_DONE = (("worker", None),)
+_MINE = _mail.worker == bindparam("by")
 
 
 class Ledger:
@@ -73,7 +78,7 @@ class Ledger:
 
     def batches(self, now: datetime) -> Sequence[tuple[str | None, int]]:
         """The (edition, batch) pairs that have something to send now; letters have no edition."""
-        wanted = select(_mail.edition_id, _mail.batch).where(_ready(now)).distinct()
+        wanted = select(_mail.edition_id, _mail.batch).where(ready(now)).distinct()
         with self._database.read() as connection:
             found = [(edition, batch) for edition, batch in connection.execute(wanted)]
         return sorted(found, key=lambda pair: (pair[0] or "", pair[1]))
@@ -88,50 +93,42 @@ class Ledger:
         limit: int,
         horizon: timedelta,
         choose: Chooser,
+        done: Mapping[int, Verdict] = MappingProxyType({}),
     ) -> Sequence[Claim]:
         """Takes up to ``limit`` deliveries of a batch: committed as ``sending`` when this returns.
 
         ``choose`` sees each reader as stored in this very transaction, with the papers they had
-        within ``horizon``; who may not be written to becomes ``skipped`` with the reason.
+        within ``horizon``; who may not be written to becomes ``skipped`` with the reason. What
+        became of the window before, ``done``, is recorded in the same transaction.
 
         Returns:
             The claims to send; empty when nothing is left in the batch.
+
+        Raises:
+            StoreError: the worker lost its lock, and somebody put what it had claimed in doubt.
         """
-        mine = _mail.edition_id.is_(None) if edition_id is None else _mail.edition_id == edition_id
-        ready = (
-            select(_mail.id)
-            .where(mine, _mail.batch == batch, _ready(now))
-            .order_by(_mail.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
+        some = partial(take, self._database, limit=limit, worker=worker, now=now, choose=choose)
         while True:
             with self._database.begin() as connection:
-                ids = list(connection.execute(ready).scalars())
-                claims = take(connection, ids, worker, now - horizon, choose) if ids else []
+                if self._record(connection, worker, done) < len(done):
+                    raise StoreError(f"{self._database}: worker {worker} was taken for dead")
+                claims, rows = some(connection, edition_id, batch, since=now - horizon)
             # Everybody may have been skipped: go on until something is taken or nothing is left.
-            if claims or not ids:
+            if claims or not rows:
                 return claims
+            done = {}
 
     def record(self, worker: str, verdicts: Mapping[int, Verdict]) -> None:
         """Writes what became of claimed deliveries, by delivery id."""
-        mark = (
-            update(DELIVERY)
-            .where(_mail.id == bindparam("name"), _mail.worker == worker)
-            .values(
-                state=bindparam("to"),
-                again_at=bindparam("again"),
-                reason=bindparam("why"),
-                worker=None,
-            )
-        )
+        with self._database.begin() as connection:
+            self._record(connection, worker, verdicts)
+
+    def _record(self, connection: Connection, worker: str, verdicts: Mapping[int, Verdict]) -> int:
         rows = [
-            {"name": name, "to": v.state, "again": v.again_at, "why": v.reason}
+            {"id": name, "state": v.state, "again_at": v.again_at, "reason": v.reason}
             for name, v in verdicts.items()
         ]
-        if rows:
-            with self._database.begin() as connection:
-                connection.execute(mark, rows)
+        return self._database.update_each(connection, DELIVERY, rows, _DONE, _MINE, by=worker)
 
     def abandon(self) -> int:
         """Puts in doubt what dead workers left ``sending``; returns how many."""
@@ -249,11 +246,6 @@ def _due(slot: DueSlot, edition_id: str, before: int, batch: int) -> Any:  # noq
         ~there.exists(),
     )
     return wanted.where(_reader.confirmed_at <= slot.due_at) if slot.late else wanted
-
-
-def _ready(now: datetime) -> Any:  # noqa: ANN401 - an SQL condition
-    waited = (_mail.state == DeliveryState.DEFERRED) & (_mail.again_at <= now)
-    return or_(_mail.state == DeliveryState.QUEUED, waited)
 
 
 def _delivery(row: Row[Any]) -> Delivery:

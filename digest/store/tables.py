@@ -4,7 +4,6 @@ Values become rows and back in the module of their noun. Names of constraints fo
 convention, so that migrations for SQLite and PostgreSQL are the same.
 """
 
-import re
 from datetime import date, datetime
 from typing import Any, ClassVar
 
@@ -22,19 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import AutoString, Field, Index, SQLModel
 
-# NUL and halves of surrogate pairs: JSON and headers can carry them, PostgreSQL refuses them. The
-# sources take them out of what they read; here nothing that came another way can stop the day.
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-
-
-def _storable(value: Any) -> Any:  # noqa: ANN401 - what a column takes
-    if isinstance(value, str):
-        return _UNSTORABLE.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_storable(one) for one in value]
-    if isinstance(value, dict):
-        return {_storable(name): _storable(one) for name, one in value.items()}
-    return value
+from digest.store.database import storable
 
 
 class Text(TypeDecorator[str]):
@@ -46,7 +33,7 @@ class Text(TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """What goes to the database."""
         del dialect
-        return None if value is None else str(_storable(value))
+        return None if value is None else str(storable(value))
 
 
 class Json(TypeDecorator[Any]):
@@ -63,7 +50,7 @@ class Json(TypeDecorator[Any]):
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ANN401 - as above
         """What goes to the database."""
         del dialect
-        return _storable(value)
+        return storable(value)
 
 
 Serial = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts only INTEGER keys up
