@@ -5,11 +5,11 @@ from functools import partial
 
 import pytest
 from make import DAY, HOUR, NOON, consent, day, edition, feedback, item, join, slot, together
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from digest import suppression
 from digest.model import Action, DeliveryState, FeedbackKind, Preferences, SubscriberState
-from digest.store.bounces import MOST_UNVERIFIED, not_at
+from digest.store.bounces import MOST_UNVERIFIED, not_at, not_paused
 from digest.store.tables import DELIVERY, SUPPRESSION
 from digest.suppression import Policy
 
@@ -220,6 +220,24 @@ def test_the_condition_for_the_claim_leaves_paused_domains_out(store):
     assert left("example.org", "other.example") == 2
     assert left("axb.net") == 4  # the underscore is no pattern
     assert left("a_b.net") == 3
+
+
+def test_the_same_condition_made_once_asks_who_waits_now(store):
+    for number, domain in enumerate(["example.org", "other.example", "sub.example.org"]):
+        row = (f"reader@{domain}", f"print-{number}", f"key-{number}", Preferences())
+        store.roster.add([row], consent("added", at=NOON - DAY), SubscriberState.ACTIVE)
+    pool = store.editions.publish(edition(item(1)))
+    store.ledger.enqueue(pool.id, [slot(due_at=NOON)], 10)
+    once = select(DELIVERY.c.id).where(not_paused(bindparam("now")))
+
+    def left(now):
+        with store._database.read() as connection:
+            return len(list(connection.execute(once, {"now": now})))
+
+    assert left(NOON) == 3
+    record(store, feedback(kind=COMPLAINT, fingerprint="print-0"))
+    assert left(NOON) == 2
+    assert left(NOON + 6 * HOUR) == 3
 
 
 # ── What proves nothing, and what is good once ───────────────────────────────────────────────────

@@ -7,7 +7,18 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from digest.model import (
     Action,
@@ -164,6 +175,16 @@ def not_at(domains: Collection[str]) -> ColumnElement[bool]:
         return true()
     there = or_(*(_reader.email.endswith(f"@{one}", autoescape=True) for one in sorted(domains)))
     return ~select(_reader.id).where(_reader.id == _mail.subscriber_id, there).exists()
+
+
+def not_paused(now: Any) -> ColumnElement[bool]:  # noqa: ANN401 - an instant, or a parameter
+    """The same for a statement that is made once: its reader's domain does not wait at ``now``."""
+    reader = SUBSCRIBER.alias()
+    end = literal("@").concat(PAUSE.c.domain)
+    waiting = select(PAUSE.c.domain).where(
+        reader.c.id == _mail.subscriber_id, PAUSE.c.until > now, reader.c.email.endswith(end)
+    )
+    return ~waiting.correlate(DELIVERY).exists()
 
 
 def _locked(fingerprint: str) -> Any:  # noqa: ANN401 - a Select
