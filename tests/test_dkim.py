@@ -108,7 +108,9 @@ def test_whatever_a_mail_says_it_verifies_and_with_a_flipped_bit_it_does_not(
     at = body + int(where * (len(signed) - body - 1))
     flipped = bytearray(signed)
     flipped[at] ^= 1 << bit
-    if dkim.relaxed_body(bytes(flipped[body:])) != dkim.relaxed_body(signed[body:]):
+    # White space is relaxed, and a half of a line end is a whole one to the verifier.
+    ends = {signed[at], flipped[at]} & set(b"\r\n")
+    if not ends and dkim.relaxed_body(flipped[body:]) != dkim.relaxed_body(signed[body:]):
         assert not verified(bytes(flipped), by)
 
 
