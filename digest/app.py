@@ -17,6 +17,7 @@ from digest.daily import Daily, Plan, Queued
 from digest.delivery import Delivered, Delivery, Progress, Terms
 from digest.dispatch import Inline
 from digest.errors import ConfigError
+from digest.intake import Intake, bounce_box, dkim_signer, unsubscribe_box
 from digest.links import Signer
 from digest.mailer import Mailer
 from digest.mailer.smtp import SmtpMailer
@@ -74,7 +75,7 @@ class App:
     Args:
         settings: everything that can be chosen.
         clock: gives the present instant.
-        transport: carries the sources' requests instead of the network (the sample, tests).
+        transport: carries our requests instead of the network (the sample, tests).
     """
 
     def __init__(
@@ -167,6 +168,12 @@ class App:
         )
         return Daily(self.store, self.sources, plan)
 
+    @cached_property
+    def intake(self) -> Intake:
+        """What comes back: bounces, complaints, mailed unsubscribes."""
+        parts = self.settings, self.store, self.signer
+        return Intake(*parts, clock=self.clock, transport=self._transport)
+
     def require_sender(self) -> None:
         """Raises ConfigError unless mail may go out: a sender, a postal address, a relay."""
         sender = self.settings.sender
@@ -190,6 +197,9 @@ class App:
             site=self.settings.site.name,
             base_url=self.settings.base_url,
             confirm_for=timedelta(days=self.settings.signup.confirm_days),
+            bounces=bounce_box(self.settings.bounces),
+            leaving=unsubscribe_box(self.settings.bounces),
+            dkim=dkim_signer(self.settings.dkim),
         )
         return Writer(self.renderer, self.signer, head, self.settings.mail_sections())
 
@@ -217,6 +227,7 @@ class App:
             dispatcher=Inline(self.settings.smtp.connections),
             terms=terms,
             clock=self.clock,
+            refused=self.intake.returns.refused,
         )
 
     @property

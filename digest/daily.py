@@ -18,6 +18,7 @@ from digest.sources import Source, look
 from digest.store import Store
 
 LOOKS_KEPT = timedelta(days=90)
+FEEDBACK_KEPT = timedelta(days=400)  # the rule looks back a month, the operator a year
 ATTEMPTS_KEPT = timedelta(days=2)  # the limits look back a day
 
 
@@ -64,9 +65,10 @@ class Daily:
         return tuple(kept)
 
     def _forget(self, now: datetime) -> None:
-        """Drops what has had its time: old looks, spent limits, sign-ups that nobody confirmed."""
+        """Drops what has had its time: looks, spent limits, unconfirmed sign-ups, old bounces."""
         self._store.papers.forget(now - LOOKS_KEPT)
         self._store.subscribers.forget_attempts(now - ATTEMPTS_KEPT)
+        self._store.bounces.forget(now - FEEDBACK_KEPT)
         self._store.subscribers.forget_unconfirmed(now - self._plan.unconfirmed_kept)
 
     def queue(self, now: datetime) -> Queued:

@@ -16,6 +16,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from random import random
 from threading import Lock
+from typing import NamedTuple
 
 from digest import compose
 from digest.compose import Choice
@@ -39,6 +40,7 @@ from digest.store import Chooser, Store
 from digest.writer import Writer
 
 POOLS = 2  # editions kept open: today's, and one whose retries still go out
+Refused = Callable[[Sequence[tuple[Claim, Outcome]], datetime], object]  # told what went wrong
 Progress = Callable[[int], None]  # told how many more deliveries have an outcome
 
 _log = logging.getLogger(__name__)
@@ -71,8 +73,18 @@ class Delivered:
         return " ".join([*told, *([f"relay {self.relay}"] if self.relay else ())])
 
 
+class _Sent(NamedTuple):
+    """A window that was sent: a verdict for each delivery, and what was refused for good."""
+
+    verdicts: dict[int, Verdict]
+    refused: list[tuple[Claim, Outcome]]
+
+
 class Delivery:
-    """Sends what the ledger says is ready. ``clock`` gives the present instant."""
+    """Sends what the ledger says is ready. ``clock`` gives the present instant.
+
+    ``refused`` is told, in a thread, which mails were given up and what the server said.
+    """
 
     def __init__(
         self,
@@ -83,6 +95,7 @@ class Delivery:
         dispatcher: Dispatcher,
         terms: Terms,
         clock: Callable[[], datetime],
+        refused: Refused = lambda _, __: None,
     ) -> None:
         self._ledger = store.ledger
         self._editions = store.editions
@@ -91,6 +104,7 @@ class Delivery:
         self._dispatcher = dispatcher
         self._terms = terms
         self._clock = clock
+        self._refused = refused
         self._stopping = False
         self._opening = Lock()
         self._pools: dict[str, compose.Pool] = {}
@@ -145,30 +159,30 @@ class Delivery:
             horizon=self._terms.horizon,
             choose=_chooser(pool),
         )
-        done: dict[int, Verdict] = {}
-        while not self._stopping and not (done and self._mailer.down):
+        sent = _Sent({}, [])
+        while not self._stopping and not (sent.verdicts and self._mailer.down):
             # One transaction records the window that was sent and takes the next one.
-            claims = await asyncio.to_thread(claim, now=self._clock(), done=done)
-            self._count(done, tally, progress)
+            claims = await asyncio.to_thread(claim, now=self._clock(), done=sent.verdicts)
+            await self._told(sent, tally, progress)
             if not claims:
                 return True
-            done = await self._send(claims, pool.edition if pool else None)
-        await asyncio.to_thread(self._ledger.record, worker, done)
-        self._count(done, tally, progress)
+            sent = await self._send(claims, pool.edition if pool else None)
+        await asyncio.to_thread(self._ledger.record, worker, sent.verdicts)
+        await self._told(sent, tally, progress)
         return not self._mailer.down
+
+    async def _told(self, sent: "_Sent", tally: Counter[DeliveryState], progress: Progress) -> None:
+        """What follows from a window once it is in the ledger."""
+        tally.update(verdict.state for verdict in sent.verdicts.values())
+        if sent.verdicts:
+            progress(len(sent.verdicts))
+        if sent.refused:
+            await asyncio.to_thread(self._refused, sent.refused, self._clock())
 
     def _relay(self) -> str:
         """What there is to say about the relay: that it is out of reach, or has us slowed down."""
         down = self._mailer.down
         return f"out of reach: {down.text}" if down else str(self._mailer.pace)
-
-    @staticmethod
-    def _count(
-        done: Mapping[int, Verdict], tally: Counter[DeliveryState], progress: Progress
-    ) -> None:
-        tally.update(verdict.state for verdict in done.values())
-        if done:
-            progress(len(done))
 
     def _pool(self, edition_id: str) -> compose.Pool:
         """An edition to choose from, read and set up once for all its batches."""
@@ -182,7 +196,7 @@ class Delivery:
                 self._pools[edition_id] = compose.Pool(edition, self._terms.sections)
             return self._pools[edition_id]
 
-    async def _send(self, claims: Sequence[Claim], edition: Edition | None) -> dict[int, Verdict]:
+    async def _send(self, claims: Sequence[Claim], edition: Edition | None) -> "_Sent":
         """Sends a window, each mail written when its turn comes; a verdict for every claim."""
         offered: list[Claim] = []
         outcomes: list[tuple[Claim, Outcome]] = []
@@ -198,16 +212,20 @@ class Delivery:
 
         said = await self._mailer.send(mails())
         outcomes += zip(offered, said, strict=True)
-        verdict = partial(decide, now=self._clock(), policy=self._terms.policy)
-        return {
-            claim.delivery_id: verdict(
+        now, sent = self._clock(), _Sent({}, [])
+        for claim, outcome in outcomes:
+            verdict = decide(
                 outcome,
                 attempts=claim.attempts,
                 due_at=claim.due_at,
+                now=now,
+                policy=self._terms.policy,
                 jitter=random(),  # noqa: S311 - spreads retries, guards nothing
             )
-            for claim, outcome in outcomes
-        }
+            sent.verdicts[claim.delivery_id] = verdict
+            if verdict.state is DeliveryState.REFUSED:
+                sent.refused.append((claim, outcome))
+        return sent
 
     def _write(self, claim: Claim, edition: Edition | None) -> Envelope | Outcome:
         """The mail of a claim, or why there is none: one reader's mail must not stop the others."""

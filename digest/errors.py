@@ -6,6 +6,7 @@ DigestError
 ├── StoreError         the database cannot be used
 ├── LinkError          a token is altered, of another kind, or too old
 │   └── ExpiredLink    it was good once: ask for a new one
+├── SignatureError     a webhook's message is not from the provider it names
 ├── InputError         what somebody typed cannot be taken  (.field)
 └── TooManyRequests    asked too often from there
 """
@@ -40,6 +41,10 @@ class LinkError(DigestError):
 
 class ExpiredLink(LinkError):  # noqa: N818 - the name says what happened
     """A link's token was good and is too old now."""
+
+
+class SignatureError(DigestError):
+    """A message of a webhook is altered, too old, or not from the provider."""
 
 
 class InputError(DigestError):

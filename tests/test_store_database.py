@@ -9,13 +9,24 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from make import DAY, NOON, consent, edition, harvest, paper, preferences, slot, together
+from make import (
+    DAY,
+    NOON,
+    consent,
+    edition,
+    feedback,
+    harvest,
+    paper,
+    preferences,
+    slot,
+    together,
+)
 from sqlalchemy import inspect as look_into
 from sqlmodel import SQLModel
 
 from digest.compose import Choice
 from digest.errors import ConfigError, StoreError
-from digest.model import DeliveryState, SubscriberState, Verdict
+from digest.model import Action, DeliveryState, Ruling, SubscriberState, Verdict
 from digest.store import Store, database
 from digest.store.database import Database
 
@@ -231,6 +242,10 @@ READS = {
     "ledger.batches": lambda s: s.ledger.batches(NOON),
     "ledger.counts": lambda s: s.ledger.counts(),
     "ledger.entries": lambda s: s.ledger.entries(),
+    "bounces.delivery_of": lambda s: s.bounces.delivery_of("x.1", "p"),
+    "bounces.recent": lambda s: s.bounces.recent(),
+    "bounces.paused_domains": lambda s: s.bounces.paused_domains(NOON),
+    "bounces.alerts": lambda s: s.bounces.alerts(NOON),
     "ledger.papers_of": lambda s: s.ledger.papers_of("x", "k"),
 }
 WRITES = {
@@ -248,6 +263,12 @@ WRITES = {
     "subscribers.erase": lambda s: s.subscribers.erase("k"),
     "subscribers.forget_attempts": lambda s: s.subscribers.forget_attempts(NOON),
     "subscribers.forget_unconfirmed": lambda s: s.subscribers.forget_unconfirmed(NOON),
+    "bounces.record": lambda s: s.bounces.record(feedback(), "", DAY, lambda *_: COUNTED),
+    "bounces.remember": lambda s: s.bounces.remember(feedback()),
+    "bounces.forget": lambda s: s.bounces.forget(NOON),
+    "bounces.resume": lambda s: s.bounces.resume("example.org"),
+    "bounces.first_time": lambda s: s.bounces.first_time("t", NOON),
+    "bounces.give_back": lambda s: s.bounces.give_back("t"),
     "ledger.enqueue": lambda s: s.ledger.enqueue("x", [slot()], 10),
     "ledger.claim": lambda s: s.ledger.claim("x", 0, **TAKE),
     "ledger.record": lambda s: s.ledger.record("w", VERDICTS),
@@ -256,6 +277,7 @@ WRITES = {
     "ledger.close_day": lambda s: s.ledger.close_day([slot()], "x", "quiet"),
     "ledger.resend": lambda s: s.ledger.resend(None, NOON),
 }
+COUNTED = Ruling(action=Action.COUNT)
 CALLS = {"upgrade": Store.upgrade, "check": Store.check, "ledger.enlist": enlist_once}
 
 

@@ -10,6 +10,7 @@ from digest.app import App
 from digest.cli import show
 from digest.cli.options import Config, application
 from digest.errors import ConfigError, DigestError, SourceError
+from digest.intake import dkim_signer
 from digest.mailer.smtp import SmtpMailer
 from digest.model import FetchState
 from digest.settings import load
@@ -41,6 +42,8 @@ def _checks(app: App) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "links", lambda: _links(app)
     yield "sender", lambda: _sender(app)
     yield "relay", lambda: _relay(app)
+    if app.settings.dkim.key_file:
+        yield "dkim", lambda: _dkim(app)
     try:
         sources = app.sources
     except ConfigError:
@@ -75,6 +78,12 @@ def _links(app: App) -> str:
 def _sender(app: App) -> str:
     app.require_sender()
     return f"{app.settings.sender.address}, {app.settings.sender.postal_address}"
+
+
+def _dkim(app: App) -> str:
+    signer = dkim_signer(app.settings.dkim)
+    names = [name for name, _ in signer.records()] if signer else []
+    return f"signs; `digest dkim` prints what to publish as {', '.join(names)}"
 
 
 def _relay(app: App) -> str:

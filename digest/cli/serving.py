@@ -28,9 +28,10 @@ def serve(config: Config = None, host: Host = "127.0.0.1", port: Port = 8000) ->
     @asynccontextmanager
     async def ticking(_: FastAPI) -> AsyncIterator[None]:
         scheduler = Scheduler(app)
-        scheduler.start()
-        yield
-        await scheduler.stop()
+        async with app.intake.listening_if_wanted():
+            scheduler.start()
+            yield
+            await scheduler.stop()
         await app.close()
 
     listen(app, create(app, lifespan=ticking), host, port)

@@ -18,6 +18,17 @@ from digest.model.deliveries import (
     Verdict,
 )
 from digest.model.editions import Edition, Item, Section, Term
+from digest.model.feedback import (
+    Action,
+    Alert,
+    DeliveryReport,
+    Feedback,
+    FeedbackKind,
+    History,
+    Notice,
+    NoticeKind,
+    Ruling,
+)
 from digest.model.papers import Candidate, FetchState, Harvest, Paper, Signal, SourceReport, Visit
 from digest.model.readers import (
     EVERY_DAY,
@@ -30,25 +41,34 @@ from digest.model.readers import (
 
 __all__ = [
     "EVERY_DAY",
+    "Action",
+    "Alert",
     "Candidate",
     "Claim",
     "Consent",
     "Delivery",
+    "DeliveryReport",
     "DeliveryState",
     "DueSlot",
     "Edition",
     "Envelope",
+    "Feedback",
+    "FeedbackKind",
     "FetchState",
     "Harvest",
+    "History",
     "Item",
     "MailKind",
     "MailLinks",
     "MailText",
+    "Notice",
+    "NoticeKind",
     "Outcome",
     "OutcomeKind",
     "Paper",
     "Preferences",
     "ReceivedMail",
+    "Ruling",
     "Section",
     "Signal",
     "SourceReport",

@@ -25,6 +25,7 @@ from pydantic_settings import (
 
 from digest.errors import ConfigError
 from digest.model import Section
+from digest.settings.returns import Bounces, Dkim, Suppression, Webhooks
 from digest.settings.tables import (
     ArxivPart,
     DeliveryPart,
@@ -45,11 +46,14 @@ from digest.settings.tables import (
 
 __all__ = [
     "ArxivPart",
+    "Bounces",
+    "Dkim",
     "HuggingFacePart",
     "Part",
     "Settings",
     "Smtp",
     "Sources",
+    "Suppression",
     "load",
     "resource",
 ]
@@ -95,6 +99,10 @@ class Settings(BaseSettings):
     )
     sources: Sources = Sources()
     delivery: DeliveryPart = DeliveryPart()
+    dkim: Dkim = Dkim()
+    bounces: Bounces = Bounces()
+    suppression: Suppression = Suppression()
+    webhooks: Webhooks = Webhooks()
 
     @model_validator(mode="after")
     def _sections_once(self) -> "Settings":
@@ -182,7 +190,7 @@ def _explain(error: ValidationError) -> str:
             continue
         shown, field = one["input"], _field(Settings, key.split("."))
         table = field is not None and _json(field)
-        secret = any(word in key for word in ("password", "secret", "url"))
+        secret = any(word in key for word in ("password", "secret", "url", "signing_key"))
         shy = secret or table or not isinstance(shown, str | int | float) or repr(shown) in reason
         lines.append(f"{key}: {reason}" + ("" if shy else f", not {shown!r}"))
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from digest.store.bounces import Bounces
 from digest.store.claims import Chooser
 from digest.store.database import Database
 from digest.store.editions import Editions, Heading
@@ -22,6 +23,7 @@ class Store:
         subscribers: what a reader does to their own subscription.
         roster: all readers.
         ledger: deliveries.
+        bounces: what came back, and domains that wait.
     """
 
     def __init__(self, url: str) -> None:
@@ -36,6 +38,7 @@ class Store:
         self.subscribers = Subscribers(self._database)
         self.roster = Roster(self._database)
         self.ledger = Ledger(self._database)
+        self.bounces = Bounces(self._database)
 
     @property
     def is_sqlite(self) -> bool:

@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from digest.compose import Choice
 from digest.model import Claim, DeliveryState, MailKind, Subscriber
+from digest.store.bounces import not_paused
 from digest.store.database import Database
 from digest.store.readers import PEOPLE, reader
 from digest.store.tables import DELIVERY, SUBSCRIBER, SUPPRESSION
@@ -98,10 +99,10 @@ def take(
 
 
 def ready(now: Any) -> ColumnElement[bool]:  # noqa: ANN401 - an instant, or a parameter
-    """What waits to be sent, and has waited long enough."""
+    """What waits to be sent, has waited long enough, and goes to no domain that is paused."""
     waiting = _mail.state.in_((DeliveryState.QUEUED, DeliveryState.DEFERRED))
     waited = or_(_mail.state == DeliveryState.QUEUED, _mail.again_at <= now)
-    return and_(waiting, waited)
+    return and_(waiting, waited, not_paused(now))
 
 
 def _window(mine: ColumnElement[bool]) -> Select[Any]:

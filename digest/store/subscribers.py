@@ -53,7 +53,9 @@ class Subscribers:
                 raise TooManyRequests("too many sign-ups from this network within an hour")
             there = one(connection, SUBSCRIBER.c.fingerprint == fingerprint)
             asked = self._attempts(connection, fingerprint, now - DAY) + 1
-            answer = on_sign_up(there.state if there else None, asked, per_address)
+            barred = select(SUPPRESSION.c.reason).where(SUPPRESSION.c.fingerprint == fingerprint)
+            why = connection.execute(barred).scalar_one_or_none()
+            answer = on_sign_up(there.state if there else None, asked, per_address, why)
             attempts = [{"fingerprint": name, "at": now} for name in (network, fingerprint)]
             connection.execute(self._database.insert(ATTEMPT), attempts)
             if there is None:

@@ -217,6 +217,46 @@ class DeliveryRow(SQLModel, table=True):
     reason: str
 
 
+class FeedbackRow(SQLModel, table=True):
+    """One event of what came back; the same event twice is one row. It outlives its reader.
+
+    ``same`` is what equal refusals have in common; ``domain`` is empty where nobody is known.
+    """
+
+    __tablename__: ClassVar[Any] = "feedback"
+    __table_args__ = (Index(None, "fingerprint", "at"), Index(None, "domain", "at"))
+    id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    key: str = Field(unique=True)
+    kind: str
+    action: str
+    at: datetime = Field(index=True)
+    fingerprint: str
+    delivery_id: int | None = Field(sa_type=BigInteger)
+    domain: str
+    status: str
+    text: str
+    same: str
+    source: str
+
+
+class PauseRow(SQLModel, table=True):
+    """Mail to a domain waits until then."""
+
+    __tablename__: ClassVar[Any] = "pause"
+    domain: str = Field(primary_key=True)
+    reason: str
+    at: datetime
+    until: datetime
+
+
+class NonceRow(SQLModel, table=True):
+    """The token of a webhook's message, good once."""
+
+    __tablename__: ClassVar[Any] = "nonce"
+    token: str = Field(primary_key=True)
+    at: datetime = Field(index=True)
+
+
 # What the queries name: tables and columns, not objects (the send path makes no ORM objects).
 _tables = SQLModel.metadata.tables
 for _column in (column for table in _tables.values() for column in table.columns):
@@ -226,3 +266,4 @@ PAPER, SIGNAL, VISIT, LOOK = (_tables[name] for name in ("paper", "signal", "vis
 EDITION, SUBSCRIBER = _tables["edition"], _tables["subscriber"]
 CONSENT, SUPPRESSION, ATTEMPT = (_tables[n] for n in ("consent", "suppression", "attempt"))
 DELIVERY = _tables["delivery"]
+FEEDBACK, PAUSE, NONCE = (_tables[name] for name in ("feedback", "pause", "nonce"))

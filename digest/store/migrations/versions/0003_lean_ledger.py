@@ -3,13 +3,13 @@
 Rows come from one statement per edition, and editions are never deleted; on PostgreSQL the question
 took a fifth of the time that a million deliveries need.
 
-Revision: 0002
+Revision: 0003
 """
 
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
