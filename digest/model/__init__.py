@@ -18,7 +18,16 @@ from digest.model.deliveries import (
     Verdict,
 )
 from digest.model.editions import Edition, Item, Section, Term
-from digest.model.papers import Candidate, FetchState, Harvest, Paper, Signal, SourceReport, Visit
+from digest.model.papers import (
+    Candidate,
+    Earlier,
+    FetchState,
+    Harvest,
+    Paper,
+    Signal,
+    SourceReport,
+    Visit,
+)
 from digest.model.readers import (
     EVERY_DAY,
     Consent,
@@ -36,6 +45,7 @@ __all__ = [
     "Delivery",
     "DeliveryState",
     "DueSlot",
+    "Earlier",
     "Edition",
     "Envelope",
     "FetchState",
