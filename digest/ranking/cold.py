@@ -58,6 +58,7 @@ def _is(category: str) -> Callable[[Paper, Standing], float]:
 # Scaled so that one unit is about the spread among papers, and one ridge fits all.
 FEATURES: Mapping[str, Callable[[Paper, Standing], float]] = {
     "known authors": _known,
+    "how many of them": lambda paper, standing: math.log1p(len(standing.among(paper.authors))),
     "their papers": _papers,
     "their best": _best,
     "authors": lambda paper, _: math.log1p(len(paper.authors)),
@@ -69,7 +70,7 @@ FEATURES: Mapping[str, Callable[[Paper, Standing], float]] = {
     "cs.CV": _is("cs.CV"),
     "cs.LG": _is("cs.LG"),
 }
-ABOUT_AUTHORS = ("known authors", "their papers", "their best", "authors")
+ABOUT_AUTHORS = ("known authors", "how many of them", "their papers", "their best", "authors")
 
 
 @dataclass(frozen=True, slots=True)
