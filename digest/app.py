@@ -21,10 +21,10 @@ from digest.links import Signer
 from digest.mailer import Mailer
 from digest.mailer.smtp import SmtpMailer
 from digest.model import Preferences, SourceReport
-from digest.settings.formula import formula
 from digest.render import Look, Renderer
 from digest.retry import Policy
 from digest.settings import Settings, resource
+from digest.settings.formula import formula
 from digest.settings.secret import kept_secret
 from digest.sources import Source, build
 from digest.store import Store

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from make import DAY, HOUR, NOON, harvest, paper, paper_id, signal, together
 
-from digest.model import FetchState, Visit
+from digest.model import Earlier, FetchState, Visit
 
 
 def window(store, since=NOON - DAY, until=NOON):

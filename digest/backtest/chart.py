@@ -22,10 +22,7 @@ def comparison(systems: Mapping[str, Mapping[str, Interval]], title: str) -> str
     block = len(names) * ROW + GAP
     height = TOP + len(METRICS) * block
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img"'
-        f' font-family="system-ui, sans-serif" font-size="13">',
-        f"<title>{escape(title)}</title>",
-        f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
+        *_frame(WIDTH, height, title),
     ]
     for number, metric in enumerate(METRICS):
         top = TOP + number * block
@@ -54,10 +51,7 @@ def curve(points: Sequence[tuple[float, float]], title: str) -> str:
     ]
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" role="img"'
-            ' font-family="system-ui, sans-serif" font-size="13">',
-            f"<title>{escape(title)}</title>",
-            f'<rect width="{wide}" height="{high}" fill="#fff"/>',
+            *_frame(wide, high, title),
             f'<polyline points="{path}" fill="none" stroke="{OURS}" stroke-width="2"/>',
             *marks,
             f'<text x="{left}" y="{high - 4}">hours since the day of the list began (UTC)</text>',
@@ -67,6 +61,17 @@ def curve(points: Sequence[tuple[float, float]], title: str) -> str:
     )
 
 
+def _frame(wide: float, high: float, title: str) -> list[str]:
+    return [
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" role="img"'
+            ' font-family="system-ui, sans-serif" font-size="13">'
+        ),
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{wide}" height="{high}" fill="#fff"/>',
+    ]
+
+
 def _x(value: float) -> float:
     inside = min(1.0, max(SCALE_FROM, value))
     return LEFT + (inside - SCALE_FROM) / (1 - SCALE_FROM) * (WIDTH - LEFT - 70)
@@ -74,9 +79,11 @@ def _x(value: float) -> float:
 
 def _grid(top: float, height: float) -> list[str]:
     return [
-        f'<path d="M{_x(at):.1f} {top}v{height}" stroke="#dde2e5"/>'
-        f'<text x="{_x(at):.1f}" y="{top + height + 12}" text-anchor="middle" fill="#667"'
-        f' font-size="10">{at:g}</text>'
+        (
+            f'<path d="M{_x(at):.1f} {top}v{height}" stroke="#dde2e5"/>'
+            f'<text x="{_x(at):.1f}" y="{top + height + 12}" text-anchor="middle" fill="#667"'
+            f' font-size="10">{at:g}</text>'
+        )
         for at in GRID
     ]
 
@@ -86,10 +93,14 @@ def _bar(name: str, figure: Interval, top: float, *, first: bool) -> list[str]:
     middle = top + ROW / 2
     low, value, high = (_x(one) for one in (figure.low, figure.value, figure.high))
     return [
-        f'<text x="{LEFT - 8}" y="{middle + 4}" text-anchor="end" font-weight="{weight}">'
-        f"{escape(name)}</text>",
-        f'<rect x="{LEFT}" y="{top + 3}" width="{value - LEFT:.1f}" height="{ROW - 6}"'
-        f' fill="{colour}"/>',
+        (
+            f'<text x="{LEFT - 8}" y="{middle + 4}" text-anchor="end" font-weight="{weight}">'
+            f"{escape(name)}</text>"
+        ),
+        (
+            f'<rect x="{LEFT}" y="{top + 3}" width="{value - LEFT:.1f}" height="{ROW - 6}"'
+            f' fill="{colour}"/>'
+        ),
         f'<path d="M{low:.1f} {middle}H{high:.1f}" stroke="#222"/>',
         f'<text x="{WIDTH - 60}" y="{middle + 4}" font-weight="{weight}">{figure.value:.3f}</text>',
     ]

@@ -73,8 +73,8 @@ def _read(
             if day:
                 day_of[paper] = min(day, day_of.get(paper, day))
             final[paper] = max(votes, final.get(paper, 0.0))
-            at = _instant(row["snapshot_at"])
-            last[paper] = max(at, last.get(paper, at))
+            instant = _instant(row["snapshot_at"])
+            last[paper] = max(instant, last.get(paper, instant))
             kept.append((paper, row["snapshot_at"], votes))
     except ValueError as error:
         raise InputError("snapshots", f"{path}: {error}") from error

@@ -16,7 +16,7 @@ from digest.backtest.recorded import Day, Recorded
 from digest.errors import ConfigError
 from digest.ranking import Forest, Formula
 from digest.ranking.features import FEATURES, Field, values
-from digest.ranking.reading import HOUR, count, read
+from digest.ranking.reading import HOUR, Reading, count, read
 from digest.ranking.trees import parse
 
 TREES = 100
@@ -46,7 +46,7 @@ DIGITS = 5  # significant ones, of the numbers in the file
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One candidate of one day: what is known of it, what the closed form says, what it ended as."""
+    """One candidate of one day: what is known, what the closed form says, what it ended as."""
 
     at: datetime
     known: Sequence[float]
@@ -115,12 +115,16 @@ def _of(day: Day, final: Mapping[str, float], age_exponent: float) -> list[Examp
         Example(
             at=day.at,
             known=values(NAMES, candidate.paper, reading, ground),
-            start=math.log1p(count(reading.votes)) - age_exponent * math.log(reading.age / HOUR + 2),
+            start=_closed_form(reading, age_exponent),
             final=final[candidate.paper.id],
         )
         for candidate, reading in zip(day.candidates, readings, strict=True)
         if reading.votes is not None
     ]
+
+
+def _closed_form(reading: Reading, age_exponent: float) -> float:
+    return math.log1p(count(reading.votes)) - age_exponent * math.log(reading.age / HOUR + 2)
 
 
 def _tree(node: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a list of lists and numbers

@@ -2,13 +2,13 @@
 
 timely@k      sum over the picks of later votes × 2^−(days since the first digest that could have
               carried the paper), as a share of the same sum of a greedy clairvoyant
-seq nDCG@10   discounted gain of the picks as a share of the best possible from what was not sent yet
+seq nDCG@10   discounted gain of the picks as a share of the best possible from what was not sent
 batch nDCG@10 the same of a ranking of the day's new papers, on days with at least 15
 """
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from digest.backtest.recorded import Day, Recorded
@@ -86,7 +86,7 @@ class Judge:
             sent.update(picks[day.name])
         return found
 
-    def _ndcg(self, chosen: Sequence[str], pool: Sequence[str] | set[str] | frozenset[str]) -> float:
+    def _ndcg(self, chosen: Sequence[str], pool: Collection[str]) -> float:
         """Not a number where nothing is worth anything."""
         final = self._recorded.final
         best = _dcg(sorted((final[name] for name in pool), reverse=True))
@@ -129,5 +129,3 @@ def _share(days: Sequence[tuple[float, float, float]]) -> float:
 
 def _dcg(gains: Sequence[float]) -> float:
     return sum(gain / math.log2(place + 1) for place, gain in enumerate(gains[:LONG], 1))
-
-

@@ -64,7 +64,7 @@ def read(votes: Path, papers: Path | None = None) -> Recorded:
     Raises:
         InputError: a file cannot be read, or lacks a column.
     """
-    about = {name: one for name, one in _papers(papers)} if papers else {}
+    about = dict(_papers(papers)) if papers else {}
     first: dict[str, datetime] = {}
     final: dict[str, float] = {}
     grouped: dict[str, list[Row]] = {}

@@ -53,6 +53,7 @@ class Model(StrEnum):
 
 def backtest(
     votes: Votes = None,
+    *,
     papers: Papers = None,
     picks: Annotated[Path | None, typer.Option(help="Write ten picks a day there.")] = None,
     picks_5: Annotated[Path | None, typer.Option(help="The same for a digest of five.")] = None,

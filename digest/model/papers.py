@@ -30,9 +30,10 @@ class Paper:
 class Signal:
     """One observation of one paper: appended, never updated.
 
-    ``name`` says what was counted: ``votes``, ``comments``, ``stars``, ``followers`` (of who put the
-    paper on the list), ``code`` or ``project`` (1 where the paper has such a link), ``listed`` (1 at
-    the instant a list took the paper up) and ``announced`` (1 at the instant arXiv announced it).
+    ``name`` says what was counted: ``votes``, ``comments``, ``stars``, ``followers`` (of who put
+    the paper on the list), ``code`` or ``project`` (1 where the paper has such a link), ``listed``
+    (1 at the instant a list took the paper up) and ``announced`` (1 at the instant arXiv announced
+    it).
     """
 
     paper_id: str

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from digest.model import Paper, Term
 from digest.ranking.cold import Standing
-from digest.ranking.reading import HOUR, Reading, count
+from digest.ranking.reading import DAY, HOUR, Reading, count
 from digest.timetable import in_words
 
 NOTABLE = 1.5  # "1.9× the usual" is said from here on
@@ -30,7 +30,7 @@ def text_of(name: str, paper: Paper, reading: Reading, popularity: float, known:
         "people": lambda: _people(paper, reading),
         "standing": lambda: _standing(paper, known),
         "text": lambda: "how the abstract presents it",
-        "freshness": lambda: _since(reading.delay),
+        "freshness": lambda: _since(reading),
     }
     if name in said:
         return said[name]()
@@ -71,7 +71,8 @@ def _people(paper: Paper, reading: Reading) -> str:
     if "organisation" in paper.links:
         said.append("an organisation stands behind it")
     if followers := count(reading.values.get("followers")):
-        said.append(f"listed by somebody with {followers:,.0f} followers")
+        many = "follower" if followers == 1 else "followers"
+        said.append(f"listed by somebody with {followers:,.0f} {many}")
     return ", ".join(said)
 
 
@@ -91,7 +92,9 @@ def _count(name: str, value: float) -> str:
     return one if not many else f"{value:,.0f} {one if value == 1 else many}"
 
 
-def _since(delay: int) -> str:
+def _since(reading: Reading) -> str:
+    days = (reading.age + reading.stale) // DAY
+    if not reading.delay and days > 1:  # a list showed us late what it had for days
+        return f"new here, listed {days} days ago"
     words = {0: "new today", 1: "since yesterday"}
-    return words.get(delay, f"{delay} days old")
-
+    return words.get(reading.delay, f"{reading.delay} days old")

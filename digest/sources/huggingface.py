@@ -74,9 +74,7 @@ class Source:
     """Hugging Face. Only the first page is asked for conditionally: what moves, moves there."""
 
     name = NAME
-    emits = frozenset(
-        {"votes", "comments", "stars", "code", "project", "followers", "listed"}
-    )
+    emits = frozenset({"votes", "comments", "stars", "code", "project", "followers", "listed"})
 
     def __init__(
         self,
