@@ -40,6 +40,7 @@ from digest.settings.formula import formula as formula_of
 
 Votes = Annotated[Path | None, typer.Argument(help="Recorded days (CSV, gzipped or not).")]
 Papers = Annotated[Path | None, typer.Option(help="The texts of their papers.")]
+FromStore = Annotated[int, typer.Option(help="Instead: so many days of the own store.")]
 AGAINST = ("raw upvotes", "Hacker News gravity 1.8")
 
 
@@ -58,7 +59,7 @@ def backtest(
     picks: Annotated[Path | None, typer.Option(help="Write ten picks a day there.")] = None,
     picks_5: Annotated[Path | None, typer.Option(help="The same for a digest of five.")] = None,
     batch_order: Annotated[Path | None, typer.Option(help="Each day's new papers, ranked.")] = None,
-    from_store: Annotated[int, typer.Option(help="Instead: so many days of the own store.")] = 0,
+    from_store: FromStore = 0,
     model: Annotated[
         Model, typer.Option(help="Rolling fits on the past only, every 14 days (digest[learn]).")
     ] = Model.SETTINGS,
@@ -93,36 +94,48 @@ def backtest(
 
 
 def learn(
-    votes: Annotated[Path, typer.Argument(help="Recorded days with their truth.")],
+    votes: Votes = None,
+    *,
     out: Annotated[Path, typer.Option(help="Write the model there.")],
     papers: Papers = None,
+    from_store: FromStore = 0,
     arxiv: Annotated[Path | None, typer.Option(help="Days of arXiv, for the cold start.")] = None,
-    force: Annotated[bool, typer.Option(help="Write it even if it is no better.")] = False,
+    config: Config = None,
 ) -> None:
-    """Fit the ranking's model on recorded days; it is written where it beats the closed form."""
-    recorded = read(votes, papers)
-    formula = Formula()
-    truth = Judge(recorded)
+    """Fit the ranking's model on recorded days; kept only where later days say it is better."""
+    recorded = _recorded(votes, papers, from_store, config)
+    # The shipped model has seen the days of the files: there the closed form is the one to beat.
+    ranking = load(config).ranking.model_copy(update={"model": "shipped"})
+    shipped = formula_of(ranking, resource("config"))
+    rival = shipped if from_store else replace(shipped, model=None)
+    truth, name = Judge(recorded), "shipped" if from_store else "closed form"
     measured = {
-        "rolling": truth.measure(replay(recorded.days, _by_rolling(recorded, formula))),
-        "closed form": truth.measure(replay(recorded.days, by_formula(formula))),
+        "fitted on the past only": truth.measure(
+            replay(recorded.days, _by_rolling(recorded, shipped))
+        ),
+        name: truth.measure(replay(recorded.days, by_formula(rival))),
     }
-    gain = judge(measured, "closed form")["rolling"]
-    _table("Fitted on the past only", judge(measured))
-    _table("minus the closed form", {"rolling": gain}, sign="+")
-    if not force and not gain["timely@10"].low > 0:
-        show.say("Not better than the closed form: nothing is written.")
-        raise typer.Exit(1)
+    gain = {f"minus {name}": judge(measured, name)["fitted on the past only"]}
+    _table(f"{len(recorded.days)} days, 95 % intervals", judge(measured))
+    _table("What was learned", gain, sign="+")
+    if not gain[f"minus {name}"]["timely@10"].low > 0:
+        out.unlink(missing_ok=True)
+        show.say(f"Not better than {name}: there is no {out} now, and ranking does without it.")
+        return
     about = f"made by `digest learn` from {len(recorded.days)} days up to {recorded.days[-1].name}"
     content = {"about": about, "model": learning.fit(learning.examples(recorded))}
     if arxiv:
-        known = fresh.examples(arxiv, recorded)
-        tried, cold = fresh.trial(known), fresh.learn(known)
-        show.say(f"cold start, {tried.days} days: nDCG@10 {tried.ndcg:.3f}, AUC {tried.auc:.3f}")
-        weights = {name: round(value, 4) for name, value in cold.weights.items()}
-        content["cold"] = {"bias": round(cold.bias, 4), "weights": weights}
+        content["cold"] = _cold(arxiv, recorded)
     _save(out, json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
     show.say(f"{out}: {about}")
+
+
+def _cold(arxiv: Path, recorded: Recorded) -> Mapping[str, object]:
+    known = fresh.examples(arxiv, recorded)
+    tried, cold = fresh.trial(known), fresh.learn(known)
+    show.say(f"cold start, {tried.days} days: nDCG@10 {tried.ndcg:.3f}, AUC {tried.auc:.3f}")
+    weights = {name: round(value, 4) for name, value in cold.weights.items()}
+    return {"bias": round(cold.bias, 4), "weights": weights}
 
 
 def _recorded(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from digest.model import Paper
-from digest.ranking.reading import Reading
+from digest.ranking.reading import Reading, count
 
 EXPLORED_PLACE = 10  # where the exploration slot is, among the papers that are new
 WELL_PLACED = 2 * EXPLORED_PLACE  # who would be this far up anyway needs no slot
@@ -62,7 +62,8 @@ def alone(reading: Reading, guards: Guards, sources: Collection[str]) -> Iterato
     limit = guards.burst_votes_per_hour
     if limit and reading.pace > limit:
         text = f"damped: {reading.pace:,.0f} votes an hour, counted as {limit:g}"
-        yield Act("burst", -math.log(reading.pace / limit), text)
+        votes = count(reading.votes)
+        yield Act("burst", math.log1p(votes * limit / reading.pace) - math.log1p(votes), text)
     if guards.single_source and len(sources) > 1 and len(reading.sources) == 1:
         (name,) = reading.sources
         yield Act("single source", math.log(guards.single_source), f"only {name} speaks of it")

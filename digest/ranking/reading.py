@@ -43,8 +43,8 @@ class Reading:
 
 
 def count(value: float | None) -> float:
-    """``value`` as a count: nothing, negative and not-a-number are 0."""
-    return value if value is not None and value > 0 else 0.0
+    """``value`` as a count: nothing, negative, infinite and not-a-number are 0."""
+    return value if value is not None and 0 < value < math.inf else 0.0
 
 
 def read(candidate: Candidate, now: datetime) -> Reading:
@@ -71,7 +71,7 @@ def read(candidate: Candidate, now: datetime) -> Reading:
     age = max(NEVER, looked - listed)
     growth, pace = _growth(earlier, votes, age)
     return Reading(
-        votes=votes.value if votes else None,
+        votes=count(votes.value) if votes else None,
         age=age,
         delay=(now - max(listed, min(candidate.seen_at, now))) // DAY,
         values={name: signal.value for name, signal in last.items()},

@@ -26,6 +26,8 @@ def formula(ranking: Ranking, config: Path) -> Formula:
     """
     shipped = config / SHIPPED
     path = shipped if ranking.model in {"shipped", "closed"} else Path(ranking.model)
+    if not path.exists():  # `digest learn` keeps no model that is not better
+        path = shipped
     return Formula(
         age_exponent=ranking.age_exponent,
         half_life_days=ranking.half_life_days,
