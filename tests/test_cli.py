@@ -127,6 +127,8 @@ COMMANDS = [
     ("subscribers", "remove"),
     ("deliveries",),
     ("deliveries", "resend"),
+    ("backtest",),
+    ("learn",),
     ("doctor",),
     ("db",),
     ("db", "upgrade"),
