@@ -22,10 +22,10 @@ from digest.links import Signer
 from digest.mailer import Mailer
 from digest.mailer.smtp import SmtpMailer
 from digest.model import Preferences, SourceReport
-from digest.ranking import Formula
 from digest.render import Look, Renderer
 from digest.retry import Policy
 from digest.settings import Settings, resource
+from digest.settings.formula import formula
 from digest.settings.secret import kept_secret
 from digest.sources import Source, build
 from digest.store import Store
@@ -150,11 +150,7 @@ class App:
         """Editions, from the sources to the queue."""
         ranking, schedule = self.settings.ranking, self.settings.schedule
         plan = Plan(
-            formula=Formula(
-                age_exponent=ranking.age_exponent,
-                half_life_days=ranking.half_life_days,
-                weights=ranking.weights,
-            ),
+            formula=formula(ranking, resource("config")),
             sections=self.settings.mail_sections(),
             window=timedelta(days=ranking.window_days),
             pool=ranking.pool,
@@ -163,6 +159,7 @@ class App:
             catch_up=timedelta(hours=schedule.catch_up_hours),
             quiet_days=schedule.quiet_days,
             batch=self.settings.delivery.batch,
+            history=timedelta(days=ranking.history_days),
             # The link works so long; its letter may be on its way for a day.
             unconfirmed_kept=timedelta(days=self.settings.signup.confirm_days + 2),
         )

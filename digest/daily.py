@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from digest import compose, timetable
 from digest.model import DueSlot, Edition, FetchState, Section, SourceReport
-from digest.ranking import Formula
+from digest.ranking import Formula, Standing
 from digest.sources import Source, look
 from digest.store import Store
 
@@ -35,6 +35,7 @@ class Plan:
     catch_up: timedelta
     quiet_days: str
     batch: int
+    history: timedelta = timedelta(days=365)
     unconfirmed_kept: timedelta = timedelta(days=9)
 
 
@@ -101,6 +102,7 @@ class Daily:
         """An edition as it would be made at ``now``, without storing it."""
         plan = self._plan
         candidates = self._store.papers.window(now - plan.window, now)
+        earlier = self._store.papers.earlier(now - plan.history, now) if plan.formula.cold else ()
         made = compose.edition(
             candidates,
             now=now,
@@ -110,6 +112,7 @@ class Daily:
             sections=plan.sections,
             pool=plan.pool,
             quiet_days=plan.quiet_days,
+            standing=Standing.of(earlier),
         )
         return made, len(candidates)
 

@@ -134,6 +134,8 @@ COMMANDS = [
     ("bounces", "listen"),
     ("bounces", "pipe"),
     ("dkim",),
+    ("backtest",),
+    ("learn",),
     ("doctor",),
     ("db",),
     ("db", "upgrade"),

@@ -5,6 +5,7 @@ run.py          the day: run, preview
 serving.py      serve, web, scheduler
 readers.py      subscribers add, list, import, export, remove
 ledger.py       deliveries, resend
+backtest.py     backtest, learn
 care.py         doctor, db upgrade
 show.py         tables and bars: how things look in a terminal
 """

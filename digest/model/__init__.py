@@ -29,7 +29,16 @@ from digest.model.feedback import (
     NoticeKind,
     Ruling,
 )
-from digest.model.papers import Candidate, FetchState, Harvest, Paper, Signal, SourceReport, Visit
+from digest.model.papers import (
+    Candidate,
+    Earlier,
+    FetchState,
+    Harvest,
+    Paper,
+    Signal,
+    SourceReport,
+    Visit,
+)
 from digest.model.readers import (
     EVERY_DAY,
     Consent,
@@ -50,6 +59,7 @@ __all__ = [
     "DeliveryReport",
     "DeliveryState",
     "DueSlot",
+    "Earlier",
     "Edition",
     "Envelope",
     "Feedback",
