@@ -3,6 +3,7 @@
     abandon ─▶ expire ─▶ batches ─▶ dispatch ─▶ send_batch ─┬─ lane: claim ─▶ write ─▶ send
                                                             └─ lane: …        ─▶ decide ─▶ record
 
+``dispatch`` sends here, or leaves the batches to workers: those await the same ``send_batch``.
 ``sending`` is in the ledger before the first byte of a window goes out and the outcomes right
 after the last, so a kill leaves at most window × lanes deliveries in doubt, and they are counted.
 """
@@ -15,11 +16,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 from random import random
+from typing import TypeVar
 
 from digest import compose
 from digest.compose import Choice
 from digest.dispatch import Dispatcher
-from digest.errors import DigestError
+from digest.errors import DigestError, StoreError, TakenForDead
 from digest.mailer import Mailer
 from digest.model import (
     Claim,
@@ -39,6 +41,10 @@ from digest.store import Store
 from digest.writer import Writer
 
 Progress = Callable[[int], None]  # told how many more deliveries have an outcome
+T = TypeVar("T")
+
+# How long outcomes wait, in seconds, for a database that went away and comes back.
+PATIENCE = (0.2, 0.5, 1, 2, 4, 8, 8, 8)
 
 _log = logging.getLogger(__name__)
 
@@ -60,16 +66,20 @@ class Delivered:
     outcomes: Mapping[DeliveryState, int]
     abandoned: int = 0
     expired: int = 0
+    handed: int = 0  # batches that were left to workers
 
     def __str__(self) -> str:
         """For the log: ``sent=12 deferred=1``; empty where nothing happened."""
         counts = {state.value: count for state, count in self.outcomes.items()}
-        counts |= {"abandoned": self.abandoned, "expired": self.expired}
+        counts |= {"abandoned": self.abandoned, "expired": self.expired, "handed": self.handed}
         return " ".join(f"{name}={count}" for name, count in counts.items() if count)
 
 
 class Delivery:
-    """Sends what the ledger says is ready. ``clock`` gives the present instant."""
+    """Sends what the ledger says is ready. ``clock`` gives the present instant.
+
+    ``settle`` is how long after the database's start nobody is taken for dead.
+    """
 
     def __init__(
         self,
@@ -80,8 +90,11 @@ class Delivery:
         dispatcher: Dispatcher,
         terms: Terms,
         clock: Callable[[], datetime],
+        settle: timedelta = timedelta(0),
     ) -> None:
         self._ledger = store.ledger
+        self._fence = store.fence
+        self._settle = settle
         self._editions = store.editions
         self._mailer = mailer
         self._writer = writer
@@ -97,8 +110,13 @@ class Delivery:
     async def run(
         self, *, letters_only: bool = False, progress: Progress = lambda _: None
     ) -> Delivered:
-        """One pass over everything that is ready; deferred mails wait for a later one."""
-        abandoned = await asyncio.to_thread(self._ledger.abandon)
+        """One pass over everything that is ready; deferred mails wait for a later one.
+
+        Raises:
+            Fenced: nothing may go out.
+        """
+        await asyncio.to_thread(self._fence.check)
+        abandoned = await asyncio.to_thread(self._ledger.abandon, self._settle)
         late = self._clock() - self._terms.policy.deadline
         expired = await asyncio.to_thread(self._ledger.expire, late)
         batches = await asyncio.to_thread(self._ledger.batches, self._clock())
@@ -112,8 +130,9 @@ class Delivery:
                     edition_id, number, worker=worker, tally=tally, progress=progress
                 )
 
-            await self._dispatcher.dispatch(batches, send_batch)
-        return Delivered(outcomes=tally, abandoned=abandoned, expired=expired)
+            handed = await self._dispatcher.dispatch(batches, send_batch)
+        await asyncio.to_thread(self._fence.rest)
+        return Delivered(outcomes=tally, abandoned=abandoned, expired=expired, handed=handed)
 
     async def send_batch(
         self,
@@ -140,12 +159,14 @@ class Delivery:
         done: dict[int, Verdict] = {}
         while not self._stopping:
             # One transaction records the window that was sent and takes the next one.
-            claims = await asyncio.to_thread(claim, now=self._clock(), done=done)
+            claims = await _patiently(partial(claim, now=self._clock(), done=done), done)
             self._count(done, tally, progress)
             if not claims:
                 return
+            if self._fence.touch():
+                await asyncio.to_thread(self._fence.beat)
             done = await self._send(claims, edition)
-        await asyncio.to_thread(self._ledger.record, worker, done)
+        await _patiently(partial(self._ledger.record, worker, done), done)
         self._count(done, tally, progress)
 
     @staticmethod
@@ -214,3 +235,16 @@ class Delivery:
             _log.exception("delivery=%s could not be written", claim.delivery_id)
             reason = f"could not be written: {type(error).__name__}"
             return Outcome(kind=OutcomeKind.UNSENT, text=reason)
+
+
+async def _patiently(call: Callable[[], T], done: Mapping[int, Verdict]) -> T:
+    """What the ledger answers; with outcomes to record it is asked again while it is away."""
+    for pause in PATIENCE if done else ():
+        try:
+            return await asyncio.to_thread(call)
+        except TakenForDead:
+            raise
+        except StoreError as error:
+            _log.warning("%s outcomes wait: %s", len(done), error)
+            await asyncio.sleep(pause)
+    return await asyncio.to_thread(call)

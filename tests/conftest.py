@@ -1,7 +1,9 @@
 """What every test may ask for: databases, the recorded data beside the checkout, a browser."""
 
+import atexit
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -25,6 +27,10 @@ def pytest_configure() -> None:
     """The settings of whoever runs the tests are not the tests' settings."""
     for name in _ours():
         del os.environ[name]
+    # What a machine keeps of the databases it saw: of ours it shall keep nothing.
+    state = tempfile.mkdtemp(prefix="digest-state-")
+    os.environ["XDG_STATE_HOME"] = state
+    atexit.register(shutil.rmtree, state, ignore_errors=True)
 
 
 def _ours() -> dict[str, str]:

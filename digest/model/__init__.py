@@ -18,6 +18,7 @@ from digest.model.deliveries import (
     Verdict,
 )
 from digest.model.editions import Edition, Item, Section, Term
+from digest.model.jobs import DIGESTS, PROMPT, SEND, Batch, JobCount, QueueView, WorkerSign
 from digest.model.papers import Candidate, FetchState, Harvest, Paper, Signal, SourceReport, Visit
 from digest.model.readers import (
     EVERY_DAY,
@@ -29,7 +30,11 @@ from digest.model.readers import (
 )
 
 __all__ = [
+    "DIGESTS",
     "EVERY_DAY",
+    "PROMPT",
+    "SEND",
+    "Batch",
     "Candidate",
     "Claim",
     "Consent",
@@ -41,6 +46,7 @@ __all__ = [
     "FetchState",
     "Harvest",
     "Item",
+    "JobCount",
     "MailKind",
     "MailLinks",
     "MailText",
@@ -48,6 +54,7 @@ __all__ = [
     "OutcomeKind",
     "Paper",
     "Preferences",
+    "QueueView",
     "ReceivedMail",
     "Section",
     "Signal",
@@ -57,4 +64,5 @@ __all__ = [
     "Term",
     "Verdict",
     "Visit",
+    "WorkerSign",
 ]

@@ -40,14 +40,25 @@ from digest.errors import ConfigError, StoreError
 BUSY_SECONDS = 30
 POOL = 16  # connections that are kept: lanes come back for theirs every few milliseconds
 READ_ONLY = "digest_read_only"
+# A server that vanished without a word is given up within half a minute, not within two hours.
+KEEPALIVES = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # milliseconds
+}
 _POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 class Database:
-    """An engine and its transactions. Made from a URL; connects when first used."""
+    """An engine and its transactions. Made from a URL; connects when first used.
 
-    def __init__(self, url: str) -> None:
+    ``is_queued`` says that deliveries are sent by workers: jobs are written along with them.
+    """
+
+    def __init__(self, url: str, *, is_queued: bool = False) -> None:
         self.url = _parse(url)
+        self.is_queued = is_queued
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = self._sqlite() if self.is_sqlite else self._postgresql()
 
@@ -171,7 +182,7 @@ class Database:
             self.url,
             pool_pre_ping=True,
             pool_size=POOL,
-            connect_args={"connect_timeout": BUSY_SECONDS},
+            connect_args={"connect_timeout": BUSY_SECONDS, **KEEPALIVES},
         )
         event.listen(engine, "connect", _set_up_postgresql)
         return engine
@@ -205,6 +216,9 @@ def _set_up_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN40
     """
     connection.autocommit = True
     connection.execute("SET TIME ZONE 'UTC'")
+    # So that the server, too, soon lets go the locks of a machine that vanished.
+    for name, seconds in (("idle", 10), ("interval", 5), ("count", 3)):
+        connection.execute(f"SET tcp_keepalives_{name} TO {seconds}")
     connection.autocommit = False
 
 

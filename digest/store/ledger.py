@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, false, func, literal, or_, select, update
 
-from digest.errors import StoreError
+from digest.errors import TakenForDead
 from digest.model import (
     Claim,
     Delivery,
@@ -29,7 +29,9 @@ from digest.model import (
 )
 from digest.store.claims import Chooser, take
 from digest.store.database import Database
-from digest.store.lease import enlist, is_alive
+from digest.store.fence import Fence
+from digest.store.lease import Leases, is_alive, is_settled
+from digest.store.queue import defer_edition
 from digest.store.readers import bits
 from digest.store.tables import DELIVERY, SUBSCRIBER
 from digest.timetable import SHORTEST_GAP
@@ -40,15 +42,23 @@ _mail, _reader = DELIVERY.c, SUBSCRIBER.c
 class Ledger:
     """Deliveries, from the queue to the outcome."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, fence: Fence) -> None:
         self._database = database
+        self._fence = fence
+        self._leases = Leases(database)
 
     def enlist(self) -> AbstractContextManager[str]:
         """A worker's name; its rows are in doubt once the block or the process ends."""
-        return enlist(self._database)
+        return self._leases.enlist()
+
+    def hold(self) -> None:
+        """Keeps the workers of this process alive where the database went and came back."""
+        self._leases.hold()
 
     def enqueue(self, edition_id: str, slots: Sequence[DueSlot], batch: int) -> int:
         """One delivery for every reader who is due and has none for that local date.
+
+        With workers their jobs are written in the same transaction.
 
         Args:
             edition_id: what they get.
@@ -57,8 +67,12 @@ class Ledger:
 
         Returns:
             How many were queued.
+
+        Raises:
+            Fenced: nothing may be.
         """
-        with self._database.begin() as connection:
+        with self._fence.begin() as connection:
+            slots = self._fence.open_slots(connection, slots)
             mine = _mail.edition_id == edition_id
             there = select(func.count()).select_from(DELIVERY).where(mine)
             before, queued = connection.execute(there).scalar_one(), 0
@@ -72,6 +86,8 @@ class Ledger:
                 # Without the option PostgreSQL's driver is not asked how many there were.
                 counted = insert.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
                 queued += connection.execute(counted).rowcount
+            if queued:
+                defer_edition(self._database, connection, edition_id)
         return queued
 
     def batches(self, now: datetime) -> Sequence[tuple[str | None, int]]:
@@ -103,7 +119,7 @@ class Ledger:
             The claims to send; empty when nothing is left in the batch.
 
         Raises:
-            StoreError: the worker lost its lock, and somebody put what it had claimed in doubt.
+            TakenForDead: the worker lost its lock, and what it had claimed was put in doubt.
         """
         mine = _mail.edition_id.is_(None) if edition_id is None else _mail.edition_id == edition_id
         ready = and_(mine, _mail.batch == batch, _ready(now))
@@ -111,7 +127,7 @@ class Ledger:
         while True:
             with self._database.begin() as connection:
                 if self._record(connection, worker, done) < len(done):
-                    raise StoreError(f"{self._database}: worker {worker} was taken for dead")
+                    raise TakenForDead(f"{self._database}: worker {worker} was taken for dead")
                 claims, rows = some(connection, ready, limit)
             # Everybody may have been skipped: go on until something is taken or nothing is left.
             if claims or not rows:
@@ -131,10 +147,16 @@ class Ledger:
         mine = _mail.worker == worker
         return self._database.update_each(connection, DELIVERY, rows, {"worker": None}, mine)
 
-    def abandon(self) -> int:
-        """Puts in doubt what dead workers left ``sending``; returns how many."""
+    def abandon(self, settle: timedelta = timedelta(0)) -> int:
+        """Puts in doubt what dead workers left ``sending``; returns how many.
+
+        For ``settle`` after the database's start nobody is taken for dead: with a restart all locks
+        are gone, and the living ones take theirs again.
+        """
         sending = _mail.state == DeliveryState.SENDING
         with self._database.begin() as connection:
+            if not is_settled(self._database, connection, settle):
+                return 0
             workers = list(
                 connection.execute(select(_mail.worker).where(sending).distinct()).scalars()
             )
@@ -185,7 +207,7 @@ class Ledger:
         which = doubt if ids is None else doubt & _mail.id.in_(ids)
         again = update(DELIVERY).where(which)
         values = {"state": DeliveryState.QUEUED, "again_at": now, "reason": "resent on command"}
-        with self._database.begin() as connection:
+        with self._fence.begin() as connection:
             return int(connection.execute(again.values(**values)).rowcount)
 
     def counts(self, edition_id: str | None = None) -> Mapping[str, int]:

@@ -14,6 +14,8 @@ from digest.model import (
     Subscriber,
     SubscriberState,
 )
+from digest.store.database import Database
+from digest.store.queue import defer
 from digest.store.tables import CONSENT, DELIVERY, SUBSCRIBER
 
 WAITING = (DeliveryState.QUEUED.value, DeliveryState.DEFERRED.value)
@@ -102,7 +104,9 @@ def agree(connection: Connection, subscriber_id: int, consent: Consent) -> None:
     connection.execute(insert(CONSENT), [row])
 
 
-def write(connection: Connection, subscriber_id: int, kind: MailKind, now: datetime) -> None:
+def write(
+    database: Database, connection: Connection, subscriber_id: int, kind: MailKind, now: datetime
+) -> None:
     """Queues a letter, unless one of its kind is waiting already."""
     waiting = select(DELIVERY.c.id).where(
         DELIVERY.c.subscriber_id == subscriber_id,
@@ -124,3 +128,4 @@ def write(connection: Connection, subscriber_id: int, kind: MailKind, now: datet
         "reason": "",
     }
     connection.execute(insert(DELIVERY), [row])
+    defer(database, connection, [(None, 0)])
