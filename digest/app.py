@@ -37,8 +37,7 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], datetime]
 
-# After a restart of PostgreSQL living workers take their locks again within this time.
-SETTLE = timedelta(seconds=10)
+SETTLE = 3.0  # seconds: after a restart of PostgreSQL living workers have their locks again by then
 
 
 def system_clock() -> datetime:
@@ -198,7 +197,7 @@ class App:
             dispatcher=dispatcher,
             terms=parts.terms(self.settings),
             clock=self.clock,
-            settle=SETTLE if self.is_queued else timedelta(0),
+            settle=SETTLE if self.is_queued else 0,
         )
 
     @cached_property
@@ -260,7 +259,7 @@ class App:
 
     async def work(self) -> None:
         """Sends what the queue hands this process, until ``stop``."""
-        shift = Shift(self.delivery, self.store, clock=self.clock, settle=SETTLE)
+        shift = Shift(self.delivery, self.store, clock=self.clock)
         await shift.work(self.crew)
 
     def stop(self) -> None:

@@ -78,7 +78,7 @@ class Delivered:
 class Delivery:
     """Sends what the ledger says is ready. ``clock`` gives the present instant.
 
-    ``settle`` is how long after the database's start nobody is taken for dead.
+    ``settle`` is how many seconds a worker has to look dead before it is taken for that.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Delivery:
         dispatcher: Dispatcher,
         terms: Terms,
         clock: Callable[[], datetime],
-        settle: timedelta = timedelta(0),
+        settle: float = 0,
     ) -> None:
         self._ledger = store.ledger
         self._fence = store.fence
@@ -116,7 +116,7 @@ class Delivery:
             Fenced: nothing may go out.
         """
         await asyncio.to_thread(self._fence.check)
-        abandoned = await asyncio.to_thread(self._ledger.abandon, self._settle)
+        abandoned = await self.abandon()
         late = self._clock() - self._terms.policy.deadline
         expired = await asyncio.to_thread(self._ledger.expire, late)
         batches = await asyncio.to_thread(self._ledger.batches, self._clock())
@@ -133,6 +133,16 @@ class Delivery:
             handed = await self._dispatcher.dispatch(batches, send_batch)
         await asyncio.to_thread(self._fence.rest)
         return Delivered(outcomes=tally, abandoned=abandoned, expired=expired, handed=handed)
+
+    async def abandon(self) -> int:
+        """Puts in doubt what dead workers were sending; returns how many.
+
+        After a restart of the database nobody holds a lock until everybody has taken it again.
+        """
+        dead = await asyncio.to_thread(self._ledger.dead)
+        if dead and self._settle:
+            await asyncio.sleep(self._settle)
+        return await asyncio.to_thread(self._ledger.abandon, dead) if dead else 0
 
     async def send_batch(
         self,

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from digest.delivery import Delivered, Delivery
@@ -31,22 +31,12 @@ class Crew(Protocol):
 
 
 class Shift:
-    """The hours of one worker process.
+    """The hours of one worker process."""
 
-    ``settle`` is how long after the database's start nobody is taken for dead.
-    """
-
-    def __init__(
-        self,
-        delivery: Delivery,
-        store: Store,
-        *,
-        clock: Callable[[], datetime],
-        settle: timedelta,
-    ) -> None:
+    def __init__(self, delivery: Delivery, store: Store, clock: Callable[[], datetime]) -> None:
         self._delivery, self._queue = delivery, store.queue
         self._ledger, self._fence = store.ledger, store.fence
-        self._clock, self._settle = clock, settle
+        self._clock = clock
 
     async def work(self, crew: Crew) -> None:
         """Works until the crew is told to stop.
@@ -78,7 +68,7 @@ class Shift:
     async def _care(self, stalled: int) -> None:
         """Takes over from the dead: their last windows are in doubt, the rest is handed out."""
         await asyncio.to_thread(self._fence.check)
-        abandoned = await asyncio.to_thread(self._ledger.abandon, self._settle)
+        abandoned = await self._delivery.abandon()
         if stalled or abandoned:
             handed = await asyncio.to_thread(self._hand_out)
             said = "taken over from a worker that died: jobs=%s abandoned=%s handed=%s"

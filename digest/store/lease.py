@@ -8,7 +8,6 @@ be told from those that a living one is just sending, at once and without a time
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from pathlib import Path
 from threading import Lock
 
@@ -117,14 +116,6 @@ def is_alive(database: Database, connection: Connection, name: str) -> bool:
         return True
     path.unlink(missing_ok=True)
     return False
-
-
-def is_settled(database: Database, connection: Connection, settle: timedelta) -> bool:
-    """Whether the database has been up for so long. A file always is."""
-    if database.is_sqlite or not settle:
-        return True
-    up = text("SELECT now() - pg_postmaster_start_time() >= make_interval(secs => :seconds)")
-    return bool(connection.execute(up, {"seconds": settle.total_seconds()}).scalar_one())
 
 
 def _lock_file(database: Database, name: str) -> str:

@@ -8,14 +8,14 @@
 a time, so what a crash leaves in doubt is at most window × connections rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, false, func, literal, or_, select, update
+from sqlalchemy import Connection, Row, and_, func, literal, or_, select, update
 
 from digest.errors import TakenForDead
 from digest.model import (
@@ -30,7 +30,7 @@ from digest.model import (
 from digest.store.claims import Chooser, take
 from digest.store.database import Database
 from digest.store.fence import Fence
-from digest.store.lease import Leases, is_alive, is_settled
+from digest.store.lease import Leases, is_alive
 from digest.store.queue import defer_edition
 from digest.store.readers import bits
 from digest.store.tables import DELIVERY, SUBSCRIBER
@@ -147,30 +147,34 @@ class Ledger:
         mine = _mail.worker == worker
         return self._database.update_each(connection, DELIVERY, rows, {"worker": None}, mine)
 
-    def abandon(self, settle: timedelta = timedelta(0)) -> int:
+    def dead(self) -> frozenset[str]:
+        """The workers that left rows ``sending`` and hold their locks no more."""
+        with self._database.begin() as connection:  # a lock is asked for by trying to take it
+            return frozenset(self._dead(connection))
+
+    def abandon(self, names: Collection[str] | None = None) -> int:
         """Puts in doubt what dead workers left ``sending``; returns how many.
 
-        For ``settle`` after the database's start nobody is taken for dead: with a restart all locks
-        are gone, and the living ones take theirs again.
+        With ``names`` only of those, should they still be dead: who was asked just when the
+        database came back may only have been about to take the lock again.
         """
-        sending = _mail.state == DeliveryState.SENDING
         with self._database.begin() as connection:
-            if not is_settled(self._database, connection, settle):
-                return 0
-            workers = list(
-                connection.execute(select(_mail.worker).where(sending).distinct()).scalars()
-            )
-            dead = [name for name in workers if not is_alive(self._database, connection, name)]
+            dead = [name for name in self._dead(connection) if names is None or name in names]
             doubt = (
                 update(DELIVERY)
-                .where(sending, _mail.worker.in_(dead) if dead else false())
+                .where(_mail.state == DeliveryState.SENDING, _mail.worker.in_(dead))
                 .values(
                     state=DeliveryState.UNKNOWN,
                     worker=None,
                     reason="the process ended before the outcome was recorded",
                 )
             )
-            return int(connection.execute(doubt).rowcount)
+            return int(connection.execute(doubt).rowcount) if dead else 0
+
+    def _dead(self, connection: Connection) -> list[str]:
+        sending = _mail.state == DeliveryState.SENDING
+        workers = connection.execute(select(_mail.worker).where(sending).distinct()).scalars()
+        return [name for name in list(workers) if not is_alive(self._database, connection, name)]
 
     def expire(self, due_before: datetime) -> int:
         """Gives up what was due before that instant and never went out; returns how many.
