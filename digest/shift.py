@@ -75,8 +75,11 @@ class Shift:
             _log.warning(said, stalled, abandoned, handed)
 
     def _hand_out(self) -> int:
-        """Writes a job for every batch that is ready and has none waiting; returns how many."""
-        return self._queue.defer(self._ledger.batches(self._clock()))
+        """Writes a job for every batch that is ready and has none waiting; returns how many.
+
+        They were begun before: they come before those that were not.
+        """
+        return self._queue.defer(self._ledger.batches(self._clock()), urgent=True)
 
     async def _hold(self) -> None:
         """Keeps the names of the jobs alive while the database goes and comes back."""

@@ -54,7 +54,7 @@ tell() {
 } &
 while read -r _; do
     touch again
-    "$bin/pg_ctl" -D data -m immediate stop >/dev/null 2>&1
+    "$bin/pg_ctl" -D data -m immediate -W stop >/dev/null 2>&1
 done
 "$bin/pg_ctl" -D data -m immediate stop >/dev/null 2>&1
 wait

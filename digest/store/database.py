@@ -210,12 +210,18 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - 
 
 
 def _set_up_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN401 - as above
-    """Instants come back in UTC: in another zone those at the end of the calendar cannot be read.
+    """What every session needs, whatever the server's own settings are.
 
+    Instants come back in UTC: in another zone those at the end of the calendar cannot be read.
     (One paper "of" 9999-12-31T23:00Z would stop every edition on a server in Asia.)
     """
     connection.autocommit = True
     connection.execute("SET TIME ZONE 'UTC'")
+    # A server that forgets commits when it crashes would have mails sent twice.
+    connection.execute(
+        "SELECT set_config('synchronous_commit', 'on', false)"
+        " WHERE current_setting('synchronous_commit') = 'off'"
+    )
     # So that the server, too, soon lets go the locks of a machine that vanished.
     for name, seconds in (("idle", 10), ("interval", 5), ("count", 3)):
         connection.execute(f"SET tcp_keepalives_{name} TO {seconds}")

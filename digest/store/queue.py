@@ -37,12 +37,11 @@ _LOCK = text("SELECT pg_advisory_xact_lock(7463002)")
 _DEFER = text(
     """
     SELECT cardinality(procrastinate_defer_jobs_v1(array_agg(
-        ROW(queue, :task, priority, NULL, lock, args, NULL)::procrastinate_job_to_defer_v1
+        ROW(queue, :task, :priority, NULL, lock, args, NULL)::procrastinate_job_to_defer_v1
         ORDER BY place)))
     FROM (
         SELECT place, jsonb_build_object('edition', edition, 'batch', batch) AS args,
                CASE WHEN edition IS NULL THEN :prompt ELSE :digests END AS queue,
-               CASE WHEN edition IS NULL THEN 1 ELSE 0 END AS priority,
                concat('batch ', edition, ' ', batch) AS lock
         FROM unnest(CAST(:editions AS text[]), CAST(:batches AS int[]))
              WITH ORDINALITY AS one (edition, batch, place)
@@ -78,7 +77,9 @@ _MARK = text("SELECT format('COMMENT ON TABLE procrastinate_jobs IS %L', CAST(:n
 _VERSION = text("SELECT obj_description(to_regclass('procrastinate_jobs'), 'pg_class')")
 
 
-def defer(database: Database, connection: Connection, batches: Sequence[Batch]) -> int:
+def defer(
+    database: Database, connection: Connection, batches: Sequence[Batch], *, urgent: bool = False
+) -> int:
     """Writes a job for each batch that has none waiting; returns how many.
 
     Does nothing where deliveries are sent inline.
@@ -88,7 +89,7 @@ def defer(database: Database, connection: Connection, batches: Sequence[Batch]) 
     connection.execute(_LOCK)
     editions, numbers = zip(*batches, strict=True)
     given = {"editions": list(editions), "batches": list(numbers)}
-    names = {"task": SEND, "prompt": PROMPT, "digests": DIGESTS}
+    names = {"task": SEND, "prompt": PROMPT, "digests": DIGESTS, "priority": int(urgent)}
     return connection.execute(_DEFER, given | names).scalar_one() or 0
 
 
@@ -107,10 +108,13 @@ class Queue:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def defer(self, batches: Sequence[Batch]) -> int:
-        """Writes a job for each batch that has none waiting; returns how many."""
+    def defer(self, batches: Sequence[Batch], *, urgent: bool = False) -> int:
+        """Writes a job for each batch that has none waiting; returns how many.
+
+        Those that are ``urgent`` come before the others.
+        """
         with self._database.begin() as connection:
-            return defer(self._database, connection, batches)
+            return defer(self._database, connection, batches, urgent=urgent)
 
     def view(self) -> QueueView:
         """Jobs by edition, the oldest first, and workers by their number."""
