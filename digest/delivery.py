@@ -24,6 +24,7 @@ from digest.dispatch import Dispatcher
 from digest.errors import DigestError, StoreError, TakenForDead
 from digest.mailer import Mailer
 from digest.model import (
+    Batch,
     Claim,
     DeliveryState,
     Edition,
@@ -117,8 +118,7 @@ class Delivery:
         """
         await asyncio.to_thread(self._fence.check)
         abandoned = await self.abandon()
-        late = self._clock() - self._terms.policy.deadline
-        expired = await asyncio.to_thread(self._ledger.expire, late)
+        expired = await self.expire()
         batches = await asyncio.to_thread(self._ledger.batches, self._clock())
         if letters_only:
             batches = [pair for pair in batches if pair[0] is None]
@@ -133,6 +133,11 @@ class Delivery:
             handed = await self._dispatcher.dispatch(batches, send_batch)
         await asyncio.to_thread(self._fence.rest)
         return Delivered(outcomes=tally, abandoned=abandoned, expired=expired, handed=handed)
+
+    async def expire(self, only: Batch | None = None) -> int:
+        """Gives up what is past its deadline, of one batch or of all; returns how many."""
+        late = self._clock() - self._terms.policy.deadline
+        return await asyncio.to_thread(self._ledger.expire, late, only)
 
     async def abandon(self) -> int:
         """Puts in doubt what dead workers were sending; returns how many.

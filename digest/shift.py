@@ -50,12 +50,16 @@ class Shift:
             await crew.work(self._send, self._care)
         finally:
             holding.cancel()
-        await asyncio.to_thread(self._fence.rest)
-        await asyncio.to_thread(self._hand_out)  # the rest of the last batches is for the others
+        try:
+            await asyncio.to_thread(self._fence.rest)
+            await asyncio.to_thread(self._hand_out)  # what is left of the last batches
+        except StoreError as error:
+            _log.warning("left to the next tick: %s", error)
 
     async def _send(self, edition_id: str | None, number: int) -> None:
         """One batch over one lane, under a name of its own: what fails leaves nothing claimed."""
         await asyncio.to_thread(self._fence.check)
+        await self._delivery.expire((edition_id, number))  # it may have waited for a worker
         lease, tally = self._ledger.enlist(), Counter[DeliveryState]()
         worker = await asyncio.to_thread(lease.__enter__)
         try:

@@ -182,6 +182,15 @@ def database(server_url: str, template: str = "") -> Iterator[str]:
         _execute(server_url, SQL("DROP DATABASE {} WITH (FORCE)"), name)
 
 
+def replace(server_url: str, url: str, copy_url: str) -> None:
+    """Puts a copy of the database at ``copy_url`` in the place of that at ``url``."""
+    name, source = make_url(url).database, make_url(copy_url).database
+    assert name
+    assert source
+    _execute(server_url, SQL("DROP DATABASE {} WITH (FORCE)"), name)
+    _execute(server_url, SQL("CREATE DATABASE {} TEMPLATE {}"), name, source)
+
+
 def _execute(server_url: str, statement: SQL, *names: str) -> None:
     libpq = make_url(server_url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(libpq, autocommit=True) as connection:

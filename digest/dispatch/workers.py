@@ -61,9 +61,9 @@ class Crew:
         while not self._told.is_set():
             app = self._app(send_batch, care)
             try:
-                await app.open_async()
-                tries = 0
-                await self._run(app)
+                if await self._opened(app):
+                    tries = 0
+                    await self._run(app)
             except Exception as error:  # noqa: BLE001 - said, and tried again
                 _log.warning("the queue cannot be reached: %s", error)
             finally:
@@ -72,6 +72,19 @@ class Crew:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._told.wait(), PAUSES[min(tries, len(PAUSES) - 1)])
             tries += 1
+
+    async def _opened(self, app: App) -> bool:
+        """Connects; gives up, with False, when it is told to stop meanwhile."""
+        told = asyncio.create_task(self._told.wait())
+        opening: asyncio.Future[Any] = asyncio.ensure_future(app.connector.open_async())
+        try:
+            await asyncio.wait([told, opening], return_when=asyncio.FIRST_COMPLETED)
+            if opening.done():
+                await opening
+            return opening.done()
+        finally:
+            told.cancel()
+            opening.cancel()
 
     async def _run(self, app: App) -> None:
         """Two workers, so that letters never wait behind editions; ends when one of them does."""
@@ -96,9 +109,7 @@ class Crew:
     def _app(self, send_batch: SendBatch, care: Care) -> App:
         """The queue with its tasks; nothing is connected yet."""
         app = App(
-            connector=_Connector(
-                conninfo=self._url, min_size=1, max_size=self._lanes + 4, kwargs=_CONNECTION
-            )
+            connector=_Connector(conninfo=self._url, min_size=1, max_size=4, kwargs=_CONNECTION)
         )
 
         @app.task(name=SEND)

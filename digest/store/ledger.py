@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Row, and_, func, literal, or_, select, update
 
 from digest.errors import TakenForDead
 from digest.model import (
+    Batch,
     Claim,
     Delivery,
     DeliveryState,
@@ -121,8 +122,7 @@ class Ledger:
         Raises:
             TakenForDead: the worker lost its lock, and what it had claimed was put in doubt.
         """
-        mine = _mail.edition_id.is_(None) if edition_id is None else _mail.edition_id == edition_id
-        ready = and_(mine, _mail.batch == batch, _ready(now))
+        ready = and_(*_of(edition_id, batch), _ready(now))
         some = partial(take, self._database, worker=worker, since=now - horizon, choose=choose)
         while True:
             with self._database.begin() as connection:
@@ -176,8 +176,10 @@ class Ledger:
         workers = connection.execute(select(_mail.worker).where(sending).distinct()).scalars()
         return [name for name in list(workers) if not is_alive(self._database, connection, name)]
 
-    def expire(self, due_before: datetime) -> int:
+    def expire(self, due_before: datetime, only: Batch | None = None) -> int:
         """Gives up what was due before that instant and never went out; returns how many.
+
+        With ``only`` in that batch alone.
 
         What the operator wants resent (queued, with an instant to send it again) has no deadline.
         """
@@ -187,7 +189,7 @@ class Ledger:
         )
         late = (
             update(DELIVERY)
-            .where(waiting, _mail.due_at < due_before)
+            .where(waiting, _mail.due_at < due_before, *(_of(*only) if only else ()))
             .values(state=DeliveryState.SKIPPED, reason="too late: past its deadline")
         )
         with self._database.begin() as connection:
@@ -273,6 +275,11 @@ def _due(slot: DueSlot, edition_id: str, before: int, batch: int) -> Any:  # noq
         ~there.exists(),
     )
     return wanted.where(_reader.confirmed_at <= slot.due_at) if slot.late else wanted
+
+
+def _of(edition_id: str | None, batch: int) -> tuple[Any, Any]:
+    mine = _mail.edition_id.is_(None) if edition_id is None else _mail.edition_id == edition_id
+    return mine, _mail.batch == batch
 
 
 def _ready(now: datetime) -> Any:  # noqa: ANN401 - an SQL condition
