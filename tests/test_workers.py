@@ -189,11 +189,12 @@ def test_a_worker_that_is_told_to_stop_leaves_the_rest_to_the_others(site):
 
 
 def test_what_a_killed_worker_had_is_taken_over_within_ten_seconds(site):
-    names = readers(400)
+    names = readers(800)
     site.queue(names)
     doomed = site.start()
     site.relay.until(lambda: len(site.relay.accepted) >= 30)
     other = site.start()
+    site.relay.until(lambda: len(site.app.store.queue.view().workers) == 4)
     doomed.kill()
     killed = time.monotonic()
     begun = {name for name, state in site.states().items() if state is not DeliveryState.QUEUED}

@@ -15,7 +15,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, literal, or_, select, update
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
 from digest.errors import TakenForDead
 from digest.model import (
@@ -25,17 +25,16 @@ from digest.model import (
     DeliveryState,
     DueSlot,
     MailKind,
-    SubscriberState,
     Verdict,
 )
 from digest.store.claims import Chooser, take
 from digest.store.database import Database
+from digest.store.due import rows_of
 from digest.store.fence import Fence
 from digest.store.lease import Leases, is_alive
 from digest.store.queue import defer_edition
 from digest.store.readers import bits
 from digest.store.tables import DELIVERY, SUBSCRIBER
-from digest.timetable import SHORTEST_GAP
 
 _mail, _reader = DELIVERY.c, SUBSCRIBER.c
 
@@ -80,7 +79,7 @@ class Ledger:
             # In one order, whoever does it: two schedulers at once wait, and do not deadlock.
             for slot in sorted(slots, key=lambda s: (s.due_at, s.zone, s.hour, bits(s.days))):
                 # Batches are filled over slots: full ones keep all lanes busy.
-                due = _due(slot, edition_id, before + queued, batch)
+                due = rows_of(slot, edition_id, before + queued, batch)
                 insert = self._database.insert(DELIVERY).from_select(
                     list(due.selected_columns.keys()), due
                 )
@@ -242,39 +241,6 @@ class Ledger:
         )
         with self._database.read() as connection:
             return tuple(connection.execute(wanted).scalar_one_or_none() or ())
-
-
-def _due(slot: DueSlot, edition_id: str, before: int, batch: int) -> Any:  # noqa: ANN401 - a Select
-    """Selects a delivery row for each reader of ``slot``; their suppression is checked later."""
-    there = select(_mail.id).where(
-        _mail.subscriber_id == _reader.id,
-        _mail.kind == MailKind.DIGEST,
-        or_(
-            _mail.local_date == slot.local_date,
-            (_mail.due_at > slot.due_at - SHORTEST_GAP) & (_mail.state != DeliveryState.SKIPPED),
-        ),
-    )
-    number = func.row_number().over(order_by=_reader.id) - 1
-    wanted = select(
-        literal(MailKind.DIGEST.value).label("kind"),
-        literal(edition_id).label("edition_id"),
-        _reader.id.label("subscriber_id"),
-        literal(slot.local_date, _mail.local_date.type).label("local_date"),
-        ((number + before) // batch).label("batch"),
-        literal(DeliveryState.QUEUED.value).label("state"),
-        literal(0).label("attempts"),
-        literal(slot.due_at, _mail.due_at.type).label("due_at"),
-        literal([], _mail.papers.type).label("papers"),
-        literal("").label("reason"),
-    ).where(
-        _reader.state == SubscriberState.ACTIVE,
-        _reader.hour == slot.hour,
-        _reader.zone == slot.zone,
-        _reader.days == bits(slot.days),
-        or_(_reader.paused_until.is_(None), _reader.paused_until <= slot.local_date),
-        ~there.exists(),
-    )
-    return wanted.where(_reader.confirmed_at <= slot.due_at) if slot.late else wanted
 
 
 def _of(edition_id: str | None, batch: int) -> tuple[Any, Any]:
