@@ -9,12 +9,13 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
 
 from digest.delivery import Delivered, Delivery
 from digest.dispatch import SendBatch
-from digest.errors import StoreError
+from digest.errors import Fenced, StoreError
 from digest.model import DeliveryState
 from digest.store import Store
 
@@ -71,7 +72,11 @@ class Shift:
 
     async def _care(self, stalled: int) -> None:
         """Takes over from the dead: their last windows are in doubt, the rest is handed out."""
-        await asyncio.to_thread(self._fence.check)
+        with suppress(Fenced):  # said by the jobs that send; this one comes every two seconds
+            await asyncio.to_thread(self._fence.check)
+            await self._take_over(stalled)
+
+    async def _take_over(self, stalled: int) -> None:
         abandoned = await self._delivery.abandon()
         if stalled or abandoned:
             handed = await asyncio.to_thread(self._hand_out)
