@@ -100,8 +100,8 @@ class Crew:
         await asyncio.wait([ended], timeout=self._grace)
         if not ended.done():
             _log.warning("%s jobs broken off: not done within %s s", len(self._jobs), self._grace)
-            for job in self._jobs:
-                job.cancel()
+            for task in (*self._jobs, *workers):
+                task.cancel()
         for error in await ended:
             if isinstance(error, Exception):
                 raise error
@@ -151,7 +151,9 @@ class _Connector(PsycopgConnector):
     """Outlives the loss of its listening connection: jobs are found by looking meanwhile."""
 
     async def listen_notify(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as inherited
-        while True:
+        task = asyncio.current_task()
+        # The driver may answer a cancellation with an error of its own: it must not be lost here.
+        while task is not None and not task.cancelling():
             with suppress(ConnectorException):
                 await super().listen_notify(*args, **kwargs)
             await asyncio.sleep(POLL)
