@@ -9,7 +9,7 @@ A job that fails is not retried: what it left to do is found in the ledger, and 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.job_context import JobContext
 from procrastinate.jobs import Status
 from procrastinate.schema import SchemaManager
+from procrastinate.worker import Worker
 
 from digest.model import DIGESTS, PROMPT, SEND
 
@@ -89,18 +90,20 @@ class Crew:
     async def _run(self, app: App) -> None:
         """Two workers, so that letters never wait behind editions; ends when one of them does."""
         each = {DIGESTS: self._lanes, PROMPT: PROMPT_LANES}
-        workers = {asyncio.create_task(_worker(app, name, lanes)) for name, lanes in each.items()}
+        workers = [_worker(app, name, lanes) for name, lanes in each.items()]
+        running = [asyncio.create_task(one.run()) for one in workers]  # type: ignore[no-untyped-call]
         told: asyncio.Future[Any] = asyncio.create_task(self._told.wait())
-        await asyncio.wait([told, *workers], return_when=asyncio.FIRST_COMPLETED)
-        for worker in workers:
-            worker.cancel()  # takes no more jobs, and waits for those it has
-        ended = asyncio.gather(*workers, return_exceptions=True)
+        await asyncio.sleep(0)  # with its first step a worker forgets that it was stopped
+        await asyncio.wait([told, *running], return_when=asyncio.FIRST_COMPLETED)
+        for worker in workers:  # stopped, not cancelled: as it registers, its driver may lose that
+            worker.stop()  # type: ignore[no-untyped-call]
+        ended = asyncio.gather(*running, return_exceptions=True)
         await asyncio.wait([told, ended], return_when=asyncio.FIRST_COMPLETED)
         told.cancel()
         await asyncio.wait([ended], timeout=self._grace)
         if not ended.done():
             _log.warning("%s jobs broken off: not done within %s s", len(self._jobs), self._grace)
-            for task in (*self._jobs, *workers):
+            for task in (*self._jobs, *running):
                 task.cancel()
         for error in await ended:
             if isinstance(error, Exception):
@@ -159,8 +162,9 @@ class _Connector(PsycopgConnector):
             await asyncio.sleep(POLL)
 
 
-def _worker(app: App, queue: str, lanes: int) -> Coroutine[Any, Any, None]:
-    return app.run_worker_async(
+def _worker(app: App, queue: str, lanes: int) -> Worker:
+    return Worker(
+        app,
         queues=[queue],
         concurrency=lanes,
         name=queue,
