@@ -3,6 +3,7 @@
     abandon ─▶ expire ─▶ batches ─▶ dispatch ─▶ send_batch ─┬─ lane: claim ─▶ write ─▶ send
                                                             └─ lane: …        ─▶ decide ─▶ record
 
+``dispatch`` sends here, or leaves the batches to workers: those await the same ``send_batch``.
 ``sending`` is in the ledger before the first byte of a window goes out and the outcomes right
 after the last, so a kill leaves at most window × lanes deliveries in doubt, and they are counted.
 """
@@ -16,14 +17,15 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from random import random
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from digest import compose
 from digest.compose import Choice
 from digest.dispatch import Dispatcher
-from digest.errors import DigestError
+from digest.errors import DigestError, StoreError, TakenForDead
 from digest.mailer import Mailer
 from digest.model import (
+    Batch,
     Claim,
     DeliveryState,
     Edition,
@@ -42,6 +44,10 @@ from digest.writer import Writer
 POOLS = 2  # editions kept open: today's, and one whose retries still go out
 Refused = Callable[[Sequence[tuple[Claim, Outcome]], datetime], object]  # told what went wrong
 Progress = Callable[[int], None]  # told how many more deliveries have an outcome
+T = TypeVar("T")
+
+# How long outcomes wait, in seconds, for a database that went away and comes back.
+PATIENCE = (0.2, 0.5, 1, 2, 4, 8, 8, 8)
 
 _log = logging.getLogger(__name__)
 
@@ -64,11 +70,12 @@ class Delivered:
     abandoned: int = 0
     expired: int = 0
     relay: str = ""  # where it is out of reach, or has us slowed down
+    handed: int = 0  # batches that were left to workers
 
     def __str__(self) -> str:
         """For the log: ``sent=12 deferred=1``; empty where nothing happened."""
         counts = {state.value: count for state, count in self.outcomes.items()}
-        counts |= {"abandoned": self.abandoned, "expired": self.expired}
+        counts |= {"abandoned": self.abandoned, "expired": self.expired, "handed": self.handed}
         told = [f"{name}={count}" for name, count in counts.items() if count]
         return " ".join([*told, *([f"relay {self.relay}"] if self.relay else ())])
 
@@ -83,7 +90,8 @@ class _Sent(NamedTuple):
 class Delivery:
     """Sends what the ledger says is ready. ``clock`` gives the present instant.
 
-    ``refused`` is told, in a thread, which mails were given up and what the server said.
+    ``refused`` is told, in a thread, which mails were given up and what the server said; ``settle``
+    is how many seconds a worker has to look dead before it is taken for that.
     """
 
     def __init__(
@@ -96,8 +104,11 @@ class Delivery:
         terms: Terms,
         clock: Callable[[], datetime],
         refused: Refused = lambda _, __: None,
+        settle: float = 0,
     ) -> None:
         self._ledger = store.ledger
+        self._fence = store.fence
+        self._settle = settle
         self._editions = store.editions
         self._mailer = mailer
         self._writer = writer
@@ -116,10 +127,14 @@ class Delivery:
     async def run(
         self, *, letters_only: bool = False, progress: Progress = lambda _: None
     ) -> Delivered:
-        """One pass over everything that is ready; deferred mails wait for a later one."""
-        abandoned = await asyncio.to_thread(self._ledger.abandon)
-        late = self._clock() - self._terms.policy.deadline
-        expired = await asyncio.to_thread(self._ledger.expire, late)
+        """One pass over everything that is ready; deferred mails wait for a later one.
+
+        Raises:
+            Fenced: nothing may go out.
+        """
+        await asyncio.to_thread(self._fence.check)
+        abandoned = await self.abandon()
+        expired = await self.expire()
         batches = await asyncio.to_thread(self._ledger.batches, self._clock())
         if letters_only:
             batches = [pair for pair in batches if pair[0] is None]
@@ -131,8 +146,30 @@ class Delivery:
                     edition_id, number, worker=worker, tally=tally, progress=progress
                 )
 
-            await self._dispatcher.dispatch(batches, send_batch)
-        return Delivered(outcomes=tally, abandoned=abandoned, expired=expired, relay=self._relay())
+            handed = await self._dispatcher.dispatch(batches, send_batch)
+        await asyncio.to_thread(self._fence.rest)
+        return Delivered(
+            outcomes=tally,
+            abandoned=abandoned,
+            expired=expired,
+            handed=handed,
+            relay=self._relay() if tally else "",
+        )
+
+    async def expire(self, only: Batch | None = None) -> int:
+        """Gives up what is past its deadline, of one batch or of all; returns how many."""
+        late = self._clock() - self._terms.policy.deadline
+        return await asyncio.to_thread(self._ledger.expire, late, only)
+
+    async def abandon(self) -> int:
+        """Puts in doubt what dead workers were sending; returns how many.
+
+        After a restart of the database nobody holds a lock until everybody has taken it again.
+        """
+        dead = await asyncio.to_thread(self._ledger.dead)
+        if dead and self._settle:
+            await asyncio.sleep(self._settle)
+        return await asyncio.to_thread(self._ledger.abandon, dead) if dead else 0
 
     async def send_batch(
         self,
@@ -162,12 +199,16 @@ class Delivery:
         sent = _Sent({}, [])
         while not self._stopping and not (sent.verdicts and self._mailer.down):
             # One transaction records the window that was sent and takes the next one.
-            claims = await asyncio.to_thread(claim, now=self._clock(), done=sent.verdicts)
+            record = sent.verdicts
+            claims = await _patiently(partial(claim, now=self._clock(), done=record), record)
             await self._told(sent, tally, progress)
             if not claims:
                 return True
+            if self._fence.touch():
+                await asyncio.to_thread(self._fence.beat)
             sent = await self._send(claims, pool.edition if pool else None)
-        await asyncio.to_thread(self._ledger.record, worker, sent.verdicts)
+        record = sent.verdicts
+        await _patiently(partial(self._ledger.record, worker, record), record)
         await self._told(sent, tally, progress)
         return not self._mailer.down
 
@@ -257,3 +298,16 @@ def _chooser(pool: compose.Pool | None) -> Chooser:
         return compose.choose(reader, kind, suppressed=suppressed, today=today, digest=digest)
 
     return choose
+
+
+async def _patiently(call: Callable[[], T], done: Mapping[int, Verdict]) -> T:
+    """What the ledger answers; with outcomes to record it is asked again while it is away."""
+    for pause in PATIENCE if done else ():
+        try:
+            return await asyncio.to_thread(call)
+        except TakenForDead:
+            raise
+        except StoreError as error:
+            _log.warning("%s outcomes wait: %s", len(done), error)
+            await asyncio.sleep(pause)
+    return await asyncio.to_thread(call)

@@ -4,6 +4,8 @@ DigestError
 ├── ConfigError        a setting is wrong: the message names its key and its value
 ├── SourceError        a source did not answer, or not with what it promises  (.source)
 ├── StoreError         the database cannot be used
+│   ├── Fenced         it is older than what was seen of it, or a copy: nothing goes out
+│   └── TakenForDead   a worker lost its lock: what it had claimed is in doubt
 ├── LinkError          a token is altered, of another kind, or too old
 │   └── ExpiredLink    it was good once: ask for a new one
 ├── SignatureError     a webhook's message is not from the provider it names
@@ -33,6 +35,14 @@ class SourceError(DigestError):
 
 class StoreError(DigestError):
     """The database cannot be opened, or is not of this version."""
+
+
+class Fenced(StoreError):  # noqa: N818 - the state the database is in
+    """A database that was restored or moved: nothing goes out without the operator's word."""
+
+
+class TakenForDead(StoreError):  # noqa: N818 - what happened to the worker
+    """A worker lost its lock, and somebody put in doubt what it had claimed."""
 
 
 class LinkError(DigestError):

@@ -118,6 +118,7 @@ COMMANDS = [
     ("serve",),
     ("web",),
     ("scheduler",),
+    ("worker",),
     ("run",),
     ("preview",),
     ("subscribers",),
@@ -128,6 +129,7 @@ COMMANDS = [
     ("subscribers", "remove"),
     ("deliveries",),
     ("deliveries", "resend"),
+    ("deliveries", "release"),
     ("bounces",),
     ("bounces", "list"),
     ("bounces", "resume"),
@@ -648,3 +650,67 @@ def queue(app, reason):
         )
         verdict = Verdict(state=DeliveryState.UNKNOWN, reason=reason)
         app.store.ledger.record(worker, {claim.delivery_id: verdict for claim in claims})
+
+
+# ── Workers, and the fence ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("words", "dispatch", "reason"),
+    [
+        (("worker",), "inline", 'delivery.dispatch is "inline": nothing is left to workers'),
+        (("worker",), "queue", 'delivery.dispatch is "queue", which needs PostgreSQL'),
+        (("run",), "queue", "or DIGEST_DELIVERY__DISPATCH=inline"),
+    ],
+)
+def test_a_queue_that_cannot_be_is_said_with_what_to_do(digest, variables, words, dispatch, reason):
+    variables(delivery__dispatch=dispatch)
+    code, _, err = digest(*words)
+    assert code == 1
+    assert reason in err
+
+
+def test_a_run_with_a_queue_leaves_the_mails_to_workers(digest, outside, variables, database_url):
+    variables(database_url=database_url, delivery__dispatch="queue")
+    code, _, err = digest("run", *NOW)
+    assert code == 1
+    if "needs PostgreSQL" in err:
+        return
+    assert digest("db", "upgrade")[0] == 0
+    digest("subscribers", "add", "ann@example.net", "--hour", "0", *NOW)
+    code, out, err = digest("run", *NOW)
+    assert (code, err, outside.accepted) == (0, "", [])
+    assert "1 queued" in out
+    _, out, _ = digest("deliveries")
+    assert re.search(r"│ \w+ +│ +1 │ +0 │ +0 │ \d+ s ago", out), out
+    assert "No worker is alive: nothing is sent until `digest worker` runs." in out
+
+
+def test_the_queue_of_an_older_program_is_said(digest, variables, postgres_template):
+    variables(database_url=postgres_template, delivery__dispatch="queue")
+    code, _, err = digest("deliveries")
+    assert code == 1
+    assert "the queue is not there, this program needs" in err
+    assert err.endswith("run `digest db upgrade`\n")
+
+
+def test_a_restored_database_is_said_by_every_command_that_sends(digest, outside, app):
+    digest("subscribers", "add", "ann@example.net", "--hour", "0", *NOW)
+    digest("run", *NOW)
+    assert len(outside.accepted) == 1
+    with app().store._database.begin() as connection:  # what a backup of this morning knows
+        connection.exec_driver_sql("DELETE FROM delivery")
+        connection.exec_driver_sql("UPDATE fence SET beat = 0")
+    code, _, err = digest("run", *NOW)
+    assert code == 1
+    assert "a backup was restored; nothing is queued or sent until you say" in err
+    for words in (("deliveries",), ("doctor",)):
+        assert "a backup was restored" in digest(*words)[1]
+    assert digest("deliveries", "release")[0] == 2  # one of the two has to be said
+    code, out, _ = digest("deliveries", "release", "--skip-open", *NOW)
+    assert (code, out) == (0, "Released: 0 deliveries given up.\n")
+    code, _, err = digest("run", *NOW)
+    assert (code, err) == (0, "")
+    assert len(outside.accepted) == 1
+    _, out, _ = digest("deliveries", "release", "--send", *NOW)
+    assert out == "Nothing is held back: there is nothing to release.\n"

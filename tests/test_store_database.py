@@ -212,6 +212,16 @@ def enlist_once(store):
         pass
 
 
+def begin_once(store):
+    with store.fence.begin():
+        pass
+
+
+def rest_once(store):
+    store.fence.touch()
+    store.fence.rest()
+
+
 VERDICTS = {1: Verdict(state=DeliveryState.SENT)}
 TAKE = {"worker": "w", "now": NOON, "limit": 1, "horizon": DAY, "choose": lambda *_: Choice()}
 SIGN_UP = {
@@ -247,6 +257,7 @@ READS = {
     "bounces.paused_domains": lambda s: s.bounces.paused_domains(NOON),
     "bounces.alerts": lambda s: s.bounces.alerts(NOON),
     "ledger.papers_of": lambda s: s.ledger.papers_of("x", "k"),
+    "fence.check": lambda s: s.fence.check(),
 }
 WRITES = {
     "papers.keep": lambda s: s.papers.keep(harvest(paper()), NOON),
@@ -272,13 +283,29 @@ WRITES = {
     "ledger.enqueue": lambda s: s.ledger.enqueue("x", [slot()], 10),
     "ledger.claim": lambda s: s.ledger.claim("x", 0, **TAKE),
     "ledger.record": lambda s: s.ledger.record("w", VERDICTS),
+    "ledger.dead": lambda s: s.ledger.dead(),
     "ledger.abandon": lambda s: s.ledger.abandon(),
     "ledger.expire": lambda s: s.ledger.expire(NOON),
     "ledger.close_day": lambda s: s.ledger.close_day([slot()], "x", "quiet"),
     "ledger.resend": lambda s: s.ledger.resend(None, NOON),
+    "fence.begin": begin_once,
+    "fence.beat": lambda s: s.fence.beat(),
+    "fence.rest": rest_once,
+    "fence.release": lambda s: s.fence.release(NOON, skip=True),
+    "queue.defer": lambda s: s.queue.defer([("x", 0)]),
 }
 COUNTED = Ruling(action=Action.COUNT)
-CALLS = {"upgrade": Store.upgrade, "check": Store.check, "ledger.enlist": enlist_once}
+CALLS = {
+    "upgrade": Store.upgrade,
+    "check": Store.check,
+    "ledger.enlist": enlist_once,
+    # These are PostgreSQL's alone.
+    "queue.view": lambda s: s.queue.view(),
+    "queue.upgrade": lambda s: s.queue.upgrade([("1", "")]),
+    "queue.check": lambda s: s.queue.check([("1", "")]),
+}
+# These ask nothing of a database that is not in use already.
+WITHIN = {"fence.touch", "fence.open_slots", "ledger.hold"}
 
 
 def test_these_are_all_methods_of_the_store():
@@ -290,7 +317,7 @@ def test_these_are_all_methods_of_the_store():
         for name, _ in inspect.getmembers(part, inspect.ismethod)
         if not name.startswith("_")
     }
-    assert methods | {"upgrade", "check"} == {*READS, *WRITES, *CALLS}
+    assert methods | {"upgrade", "check"} == {*READS, *WRITES, *CALLS, *WITHIN}
 
 
 @pytest.mark.parametrize("name", [*READS, *WRITES, *CALLS])

@@ -6,6 +6,7 @@ from contextlib import closing
 
 import typer
 
+from digest import parts
 from digest.app import App
 from digest.cli import show
 from digest.cli.options import Config, application
@@ -15,7 +16,6 @@ from digest.mailer.smtp import SmtpMailer
 from digest.model import FetchState
 from digest.settings import load
 from digest.sources import Source, look
-from digest.store import Store
 
 database = typer.Typer(help="The database.", no_args_is_help=True)
 
@@ -23,8 +23,9 @@ database = typer.Typer(help="The database.", no_args_is_help=True)
 @database.command()
 def upgrade(config: Config = None) -> None:
     """Create the tables or bring them to this version; safe to repeat."""
-    with closing(Store(load(config).database_url.get_secret_value())) as store:
-        store.upgrade()
+    with closing(parts.store(load(config))) as store:
+        # The queue's tables come along: switching it on is a setting then, and nothing else.
+        store.upgrade(() if store.is_sqlite else parts.queue_scripts())
     show.say(f"{store} is at this version.")
 
 
@@ -62,6 +63,7 @@ def _try(check: Callable[[], str]) -> tuple[str, str]:
 
 def _database(app: App) -> str:
     counts = app.store.papers.counts()
+    app.store.fence.check()
     return f"{app.store}: {counts['papers']} papers, {counts['signals']} signals"
 
 

@@ -29,6 +29,7 @@ from digest.model.feedback import (
     NoticeKind,
     Ruling,
 )
+from digest.model.jobs import DIGESTS, PROMPT, SEND, Batch, JobCount, QueueView, WorkerSign
 from digest.model.papers import (
     Candidate,
     Earlier,
@@ -49,9 +50,13 @@ from digest.model.readers import (
 )
 
 __all__ = [
+    "DIGESTS",
     "EVERY_DAY",
+    "PROMPT",
+    "SEND",
     "Action",
     "Alert",
+    "Batch",
     "Candidate",
     "Claim",
     "Consent",
@@ -68,6 +73,7 @@ __all__ = [
     "Harvest",
     "History",
     "Item",
+    "JobCount",
     "MailKind",
     "MailLinks",
     "MailText",
@@ -77,6 +83,7 @@ __all__ = [
     "OutcomeKind",
     "Paper",
     "Preferences",
+    "QueueView",
     "ReceivedMail",
     "Ruling",
     "Section",
@@ -87,4 +94,5 @@ __all__ = [
     "Term",
     "Verdict",
     "Visit",
+    "WorkerSign",
 ]

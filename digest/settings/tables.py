@@ -214,9 +214,11 @@ class Sources(Part):
 
 
 class DeliveryPart(Part):
-    """How editions leave the house."""
+    """How editions leave the house: by this process, or by workers over PostgreSQL."""
 
+    dispatch: Literal["inline", "queue"] = "inline"
     window: int = Field(default=10, ge=1, le=1000)
     batch: int = Field(default=500, ge=1, le=10_000)
     deadline_hours: float = Field(default=24.0, gt=0, le=72)
     first_retry_seconds: float = Field(default=60.0, gt=0, le=86_400)
+    grace_seconds: float = Field(default=25.0, ge=0, le=3600)

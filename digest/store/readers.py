@@ -17,6 +17,7 @@ from digest.model import (
     SubscriberState,
 )
 from digest.store.database import Database
+from digest.store.queue import defer
 from digest.store.tables import CONSENT, DELIVERY, SUBSCRIBER, SUPPRESSION
 
 _STATES = {state.value: state for state in SubscriberState}
@@ -140,7 +141,9 @@ def agree(connection: Connection, subscriber_id: int, consent: Consent) -> None:
     connection.execute(insert(CONSENT), [row])
 
 
-def write(connection: Connection, subscriber_id: int, kind: MailKind, now: datetime) -> None:
+def write(
+    database: Database, connection: Connection, subscriber_id: int, kind: MailKind, now: datetime
+) -> None:
     """Queues a letter, unless one of its kind is waiting already."""
     waiting = select(DELIVERY.c.id).where(
         DELIVERY.c.subscriber_id == subscriber_id,
@@ -162,6 +165,7 @@ def write(connection: Connection, subscriber_id: int, kind: MailKind, now: datet
         "reason": "",
     }
     connection.execute(insert(DELIVERY), [row])
+    defer(database, connection, [(None, 0)])
 
 
 def suppress(

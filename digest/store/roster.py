@@ -73,7 +73,7 @@ class Roster:
                 if name is not None:
                     agree(connection, name, consent)
                     if state is SubscriberState.PENDING:
-                        write(connection, name, MailKind.CONFIRM, consent.at)
+                        write(self._database, connection, name, MailKind.CONFIRM, consent.at)
         return sum(row["id"] is not None for row in rows)
 
     def everybody(

@@ -69,7 +69,7 @@ class Subscribers:
                 change(connection, there.id, {"state": answer.state} | chosen(preferences))
             agree(connection, there.id, consent)
             if answer.letter:
-                write(connection, there.id, answer.letter, now)
+                write(self._database, connection, there.id, answer.letter, now)
         return answer
 
     def confirm(self, key: str, consent: Consent) -> Subscriber | None:
@@ -126,7 +126,7 @@ class Subscribers:
             agree(connection, there.id, consent)
             if not unwanted and asked < per_address:
                 change(connection, there.id, {"pending_email": email})
-                write(connection, there.id, MailKind.CHANGE, consent.at)
+                write(self._database, connection, there.id, MailKind.CHANGE, consent.at)
 
     def change(self, key: str, email: str, fingerprint: str, consent: Consent) -> bool:
         """Moves a reader to the address they confirmed; False where it is somebody's by now."""

@@ -257,6 +257,23 @@ class NonceRow(SQLModel, table=True):
     at: datetime = Field(index=True)
 
 
+class FenceRow(SQLModel, table=True):
+    """One row: how far this database has come (see ``fence``), and the operator's last word.
+
+    ``term`` grows with every release, ``beat`` with everything that queues or sends; ``home`` is
+    the server's database that did so. ``held`` says why nothing may go out, ``skipped_before`` what
+    was due before is never queued.
+    """
+
+    __tablename__: ClassVar[Any] = "fence"
+    id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    term: int = Field(sa_type=BigInteger)
+    beat: int = Field(sa_type=BigInteger)
+    home: str | None
+    held: str | None
+    skipped_before: datetime | None
+
+
 # What the queries name: tables and columns, not objects (the send path makes no ORM objects).
 _tables = SQLModel.metadata.tables
 for _column in (column for table in _tables.values() for column in table.columns):
@@ -265,5 +282,5 @@ for _column in (column for table in _tables.values() for column in table.columns
 PAPER, SIGNAL, VISIT, LOOK = (_tables[name] for name in ("paper", "signal", "visit", "look"))
 EDITION, SUBSCRIBER = _tables["edition"], _tables["subscriber"]
 CONSENT, SUPPRESSION, ATTEMPT = (_tables[n] for n in ("consent", "suppression", "attempt"))
-DELIVERY = _tables["delivery"]
+DELIVERY, FENCE = _tables["delivery"], _tables["fence"]
 FEEDBACK, PAUSE, NONCE = (_tables[name] for name in ("feedback", "pause", "nonce"))
