@@ -159,20 +159,12 @@ class App:
     @cached_property
     def intake(self) -> Intake:
         """What comes back: bounces, complaints, mailed unsubscribes."""
-        parts = self.settings, self.store, self.signer
-        return Intake(*parts, clock=self.clock, transport=self._transport)
+        made_of = self.settings, self.store, self.signer
+        return Intake(*made_of, clock=self.clock, transport=self._transport)
 
     def require_sender(self) -> None:
         """Raises ConfigError unless mail may go out: a sender, a postal address, a relay."""
-        sender = self.settings.sender
-        for name, value in (("address", sender.address), ("postal_address", sender.postal_address)):
-            if not value:
-                raise ConfigError(
-                    f"sender.{name} is not set: no mail may go out without it"
-                    f" (DIGEST_SENDER__{name.upper()})"
-                )
-        if not self.settings.smtp.host:
-            raise ConfigError("smtp.host is not set (DIGEST_SMTP__HOST)")
+        parts.require_sender(self.settings)
 
     @cached_property
     def writer(self) -> Writer:
@@ -187,7 +179,7 @@ class App:
             confirm_for=timedelta(days=self.settings.signup.confirm_days),
             bounces=bounce_box(self.settings.bounces),
             leaving=unsubscribe_box(self.settings.bounces),
-            dkim=dkim_signer(self.settings.dkim),
+            seal=dkim_signer(self.settings.dkim),
         )
         return Writer(self.renderer, self.signer, head, self.settings.mail_sections())
 

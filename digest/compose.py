@@ -54,6 +54,10 @@ class Choice:
     skip: str = ""
 
 
+# Asked for every delivery that is taken: (reader, kind, suppressed, local date, papers had before).
+Chooser = Callable[[Subscriber, MailKind, str | None, date | None, frozenset[str]], Choice]
+
+
 def check_sections(sections: Iterable[Section]) -> None:
     """Raises ConfigError for a section that no rule fills."""
     for section in sections:
@@ -174,6 +178,28 @@ def choose(
     if reason := barred(subscriber, kind, suppressed, today):
         return Choice(skip=reason)
     return digest() if kind is MailKind.DIGEST else Choice()
+
+
+def chooser(pool: Pool | None) -> Chooser:
+    """What the ledger asks for every delivery it takes: may it go, and with which papers.
+
+    ``pool`` is that of the edition; letters have none.
+    """
+
+    def choose_for(
+        reader: Subscriber,
+        kind: MailKind,
+        suppressed: str | None,
+        today: date | None,
+        had: frozenset[str],
+    ) -> Choice:
+        def digest() -> Choice:
+            assert pool is not None
+            return pool.choice(reader, had)
+
+        return choose(reader, kind, suppressed=suppressed, today=today, digest=digest)
+
+    return choose_for
 
 
 def dump(items: Sequence[Item]) -> bytes:

@@ -13,14 +13,13 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from random import random
 from threading import Lock
 from typing import NamedTuple, TypeVar
 
 from digest import compose
-from digest.compose import Choice
 from digest.dispatch import Dispatcher
 from digest.errors import DigestError, StoreError, TakenForDead
 from digest.mailer import Mailer
@@ -30,15 +29,13 @@ from digest.model import (
     DeliveryState,
     Edition,
     Envelope,
-    MailKind,
     Outcome,
     OutcomeKind,
     Section,
-    Subscriber,
     Verdict,
 )
 from digest.retry import Policy, decide
-from digest.store import Chooser, Store
+from digest.store import Store
 from digest.writer import Writer
 
 POOLS = 2  # editions kept open: today's, and one whose retries still go out
@@ -194,7 +191,7 @@ class Delivery:
             worker=worker,
             limit=self._terms.window,
             horizon=self._terms.horizon,
-            choose=_chooser(pool),
+            choose=compose.chooser(pool),
         )
         sent = _Sent({}, [])
         while not self._stopping and not (sent.verdicts and self._mailer.down):
@@ -279,25 +276,6 @@ class Delivery:
             _log.exception("delivery=%s could not be written", claim.delivery_id)
             reason = f"could not be written: {type(error).__name__}"
             return Outcome(kind=OutcomeKind.UNSENT, text=reason)
-
-
-def _chooser(pool: compose.Pool | None) -> Chooser:
-    """What the ledger asks for every delivery it takes: may it go, and with which papers."""
-
-    def choose(
-        reader: Subscriber,
-        kind: MailKind,
-        suppressed: str | None,
-        today: date | None,
-        had: frozenset[str],
-    ) -> Choice:
-        def digest() -> Choice:
-            assert pool is not None
-            return pool.choice(reader, had)
-
-        return compose.choose(reader, kind, suppressed=suppressed, today=today, digest=digest)
-
-    return choose
 
 
 async def _patiently(call: Callable[[], T], done: Mapping[int, Verdict]) -> T:

@@ -98,3 +98,16 @@ def terms(settings: Settings) -> Terms:
         horizon=2 * timedelta(days=settings.ranking.window_days),
         sections=settings.mail_sections(),
     )
+
+
+def require_sender(settings: Settings) -> None:
+    """Raises ConfigError unless mail may go out: a sender, a postal address, a relay."""
+    sender = settings.sender
+    for name, value in (("address", sender.address), ("postal_address", sender.postal_address)):
+        if not value:
+            raise ConfigError(
+                f"sender.{name} is not set: no mail may go out without it"
+                f" (DIGEST_SENDER__{name.upper()})"
+            )
+    if not settings.smtp.host:
+        raise ConfigError("smtp.host is not set (DIGEST_SMTP__HOST)")

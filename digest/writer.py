@@ -48,7 +48,7 @@ class Letterhead:
     confirm_for: timedelta
     bounces: Mailbox | None = None  # where refusals by mail come in, each with its token (VERP)
     leaving: Mailbox | None = None  # where mailed unsubscribes come in
-    dkim: dkim.Signer | None = None  # signs; without it that is left to the relay
+    seal: dkim.Signer | None = None  # signs; without it that is left to the relay
 
 
 class Writer:
@@ -86,8 +86,8 @@ class Writer:
         head, sender = self._head, self._head.address
         if head.bounces:
             sender = verp.verp(self._signer, claim.delivery_id, claim.address, head.bounces)
-        if head.dkim:
-            data = head.dkim.sign(data, now)
+        if head.seal:
+            data = head.seal.sign(data, now)
         return Envelope(
             sender=sender, recipient=claim.address, message_id=name, data=data, clean=True
         )

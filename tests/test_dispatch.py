@@ -24,7 +24,7 @@ class Relay(FakeMailer):
 
     async def send(self, window):
         answers = await super().send(window)
-        self.offered += len(window)
+        self.offered += len(answers)
         self.news.set()
         return answers
 

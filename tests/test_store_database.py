@@ -249,6 +249,7 @@ READS = {
     "roster.groups": lambda s: s.roster.groups(),
     "roster.everybody": lambda s: list(s.roster.everybody()),
     "roster.counts": lambda s: s.roster.counts(),
+    "papers.earlier": lambda s: s.papers.earlier(NOON, NOON),
     "ledger.batches": lambda s: s.ledger.batches(NOON),
     "ledger.counts": lambda s: s.ledger.counts(),
     "ledger.entries": lambda s: s.ledger.entries(),

@@ -135,7 +135,7 @@ class Crew:
 
         return app
 
-    async def _noted(self, work: Awaitable[None]) -> None:
+    async def _noted(self, work: Awaitable[object]) -> None:
         """Awaits the work of a job, whose task can be broken off meanwhile."""
         job = asyncio.current_task()
         assert job is not None

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from digest.store.bounces import Bounces
-from digest.store.claims import Chooser
 from digest.store.database import Database
 from digest.store.editions import Editions, Heading
 from digest.store.fence import Fence
@@ -14,7 +13,7 @@ from digest.store.queue import Queue, Script
 from digest.store.roster import Roster
 from digest.store.subscribers import Subscribers
 
-__all__ = ["Chooser", "Heading", "Script", "Store"]
+__all__ = ["Heading", "Script", "Store"]
 
 
 class Store:

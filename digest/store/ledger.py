@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 
+from digest.compose import Chooser
 from digest.errors import TakenForDead
 from digest.model import (
     Batch,
@@ -27,7 +28,7 @@ from digest.model import (
     MailKind,
     Verdict,
 )
-from digest.store.claims import Chooser, ready, take
+from digest.store.claims import ready, take
 from digest.store.database import Database
 from digest.store.due import rows_of
 from digest.store.fence import Fence
