@@ -26,6 +26,7 @@ from digest.model import (
     DeliveryState,
     Edition,
     Envelope,
+    Form,
     MailKind,
     Outcome,
     OutcomeKind,
@@ -168,7 +169,8 @@ class Delivery:
         ) -> Choice:
             def digest() -> Choice:
                 assert pool is not None
-                return pool.choice(reader, had)
+                form = compose.form_of(reader.preferences, today) if today else Form.DAILY
+                return pool.choice(reader, had, form)
 
             return compose.choose(reader, kind, suppressed=suppressed, today=today, digest=digest)
 

@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from threading import Lock
+from zoneinfo import ZoneInfo
 
-from digest import addresses, links, mime
+from digest import addresses, compose, links, mime
 from digest.links import Signer
 from digest.model import (
     Claim,
     Edition,
     Envelope,
+    Form,
     MailKind,
     MailLinks,
     Preferences,
@@ -78,6 +80,7 @@ class Writer:
         """A digest by splicing: nothing is done here that could be done once for all readers."""
         press, key, token = self._press(edition), claim.subscriber.key, self._signer.token
         recipient = mime.wire_address(claim.address, "recipient").encode("ascii")
+        topics = claim.subscriber.preferences.categories
         tokens = {
             "preferences": token(links.PREFERENCES, key),
             "unsubscribe": token(links.UNSUBSCRIBE, key),
@@ -91,7 +94,7 @@ class Writer:
             sender=self._head.address,
             recipient=claim.address,
             message_id=name,
-            data=press.sheet(claim.paper_ids).fill(own),
+            data=press.sheet(claim.paper_ids, _form(claim), topics).fill(own),
         )
 
     def _letter(self, claim: Claim, now: datetime) -> Envelope:
@@ -221,6 +224,14 @@ class Writer:
             feedback=(kind.value, when, "daily", self._domain),
         )
         return (*usual, ("X-Edition", edition.id)) if edition else usual
+
+
+def _form(claim: Claim) -> Form:
+    """What a digest looks back on: what the reader chose, on the date it was due."""
+    wish = claim.subscriber.preferences
+    if wish.paused_until is None and len(wish.days) > 1:
+        return Form.DAILY  # nearly everybody, without a look at the calendar
+    return compose.form_of(wish, claim.due_at.astimezone(ZoneInfo(wish.zone)).date())
 
 
 @lru_cache(2)

@@ -17,7 +17,16 @@ from digest.model.deliveries import (
     ReceivedMail,
     Verdict,
 )
-from digest.model.editions import Edition, Item, Section, Term
+from digest.model.editions import (
+    Colophon,
+    Edition,
+    Form,
+    Gap,
+    Item,
+    Revision,
+    Section,
+    Term,
+)
 from digest.model.papers import Candidate, FetchState, Harvest, Paper, Signal, SourceReport, Visit
 from digest.model.readers import (
     EVERY_DAY,
@@ -32,6 +41,7 @@ __all__ = [
     "EVERY_DAY",
     "Candidate",
     "Claim",
+    "Colophon",
     "Consent",
     "Delivery",
     "DeliveryState",
@@ -39,6 +49,8 @@ __all__ = [
     "Edition",
     "Envelope",
     "FetchState",
+    "Form",
+    "Gap",
     "Harvest",
     "Item",
     "MailKind",
@@ -49,6 +61,7 @@ __all__ = [
     "Paper",
     "Preferences",
     "ReceivedMail",
+    "Revision",
     "Section",
     "Signal",
     "SourceReport",
