@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from digest import __version__, compose
+from digest import __version__, colours, compose
 from digest.daily import Daily, Plan, Queued
 from digest.delivery import Delivered, Delivery, Progress, Terms
 from digest.dispatch import Inline
@@ -111,13 +111,18 @@ class App:
     @cached_property
     def renderer(self) -> Renderer:
         """The templates, with what the operator says of themselves."""
-        site, sender = self.settings.site, self.settings.sender
+        site, sender, brand = self.settings.site, self.settings.sender, self.settings.brand
         look = Look(
             site_name=site.name,
             tagline=site.tagline,
             base_url=self.settings.base_url,
             postal_address=sender.postal_address,
             sender_name=sender.name or site.name,
+            logo=brand.logo,
+            light=brand.light or colours.LIGHT,
+            dark=brand.dark or colours.DARK,
+            text_font=brand.text_font,
+            title_font=brand.title_font,
         )
         return Renderer(look, resource("templates"))
 

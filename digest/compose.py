@@ -113,9 +113,7 @@ class Pool:
         self._wanted = lru_cache(_TASTES)(self._of_interest)
         self._chosen = lru_cache(_TASTES)(self._choose)
 
-    def choice(
-        self, reader: Subscriber, had: frozenset[str], form: Form = Form.DAILY
-    ) -> Choice:
+    def choice(self, reader: Subscriber, had: frozenset[str], form: Form = Form.DAILY) -> Choice:
         """What the reader gets; no papers, and the reason why, where nothing is new to them."""
         wish = reader.preferences
         return self._chosen(wish.papers, wish.categories, had, form)

@@ -125,9 +125,7 @@ class Delivery:
         progress: Progress = lambda _: None,
     ) -> None:
         """Sends one batch, window after window; adds what became of it to ``tally``."""
-        edition = None
-        if edition_id is not None:
-            edition = await asyncio.to_thread(self._editions.get, edition_id)
+        edition = await asyncio.to_thread(self._edition, edition_id)
         claim = partial(
             self._ledger.claim,
             edition_id,
@@ -135,7 +133,7 @@ class Delivery:
             worker=worker,
             limit=self._terms.window,
             horizon=self._terms.horizon,
-            choose=self._chooser(edition),
+            choose=self._chooser(edition if edition_id else None),
         )
         done: dict[int, Verdict] = {}
         while not self._stopping:
@@ -147,6 +145,10 @@ class Delivery:
             done = await self._send(claims, edition)
         await asyncio.to_thread(self._ledger.record, worker, done)
         self._count(done, tally, progress)
+
+    def _edition(self, name: str | None) -> Edition | None:
+        """What digests are written from; letters may tell of the latest."""
+        return self._editions.latest() if name is None else self._editions.get(name)
 
     @staticmethod
     def _count(

@@ -19,14 +19,17 @@ _POINTS = (
     (1.5, r"\b(?:outperform|achiev|surpass|improv|reduc|attain|state-of-the-art)"),
     (1.0, r"\d"),
     (0.5, r"\bour\b"),
-    (-1.0, r"\b(?:limits|limitations|implications|future work) (?:is|are)\b|\bwe (?:also )?(?:release|open-source)\b"),
+    (-1.0, r"\b(?:limits|limitations|implications|future work) (?:is|are)\b"),
+    (-1.0, r"\bwe (?:also )?(?:release|open-source)\b"),
     (-2.0, r"^(?:however|recent|existing|despite|although|while|traditional|current|prior)\b"),
     (-2.0, r"^(?:it|they|these|those|this|such|moreover|furthermore|additionally|also|finally)\b"),
     (-1.5, r"\b(?:remains?|challeng|limited|bottleneck|struggle|fail to|crucial|essential)"),
     (-3.0, r"\b(?:code|data|dataset|models?|project page)\b.*\bavailable\b|https?://"),
 )
 _RULES = tuple((points, re.compile(pattern, re.IGNORECASE)) for points, pattern in _POINTS)
-_NAMES_ITS_SUBJECT = re.compile(r"^this (?:paper|work|study|article|report|survey)\b", re.IGNORECASE)
+_NAMES_ITS_SUBJECT = re.compile(
+    r"^this (?:paper|work|study|article|report|survey)\b", re.IGNORECASE
+)
 _SHORTEST = 40  # characters; less is a heading or a fragment
 
 

@@ -67,14 +67,14 @@ class Writer:
         self._press(edition)
 
     def write(self, claim: Claim, edition: Edition | None, now: datetime) -> Envelope:
-        """The mail of a claim; a digest needs its edition.
+        """The mail of a claim; a digest needs its edition, a welcome shows the latest.
 
         Raises:
             InputError: an address cannot be written on an envelope.
         """
         if edition is not None and claim.kind is MailKind.DIGEST:
             return self._digest(claim, edition, now)
-        return self._letter(claim, now)
+        return self._letter(claim, edition, now)
 
     def _digest(self, claim: Claim, edition: Edition, now: datetime) -> Envelope:
         """A digest by splicing: nothing is done here that could be done once for all readers."""
@@ -97,9 +97,9 @@ class Writer:
             data=press.sheet(claim.paper_ids, _form(claim), topics).fill(own),
         )
 
-    def _letter(self, claim: Claim, now: datetime) -> Envelope:
-        reader, to = claim.subscriber, self._letter_links(claim, now)
-        words = self._renderer.letter(claim.kind, to, reader)
+    def _letter(self, claim: Claim, edition: Edition | None, now: datetime) -> Envelope:
+        reader, to = claim.subscriber, self._letter_links(claim, edition, now)
+        words = self._renderer.letter(claim.kind, to, reader, edition=edition)
         which = f"{claim.kind}.{claim.delivery_id}"
         name = links.message_id(self._signer, which, reader.key, self._domain)
         blank = self._blank(words.subject, self._headers(claim.kind, to))
@@ -144,7 +144,7 @@ class Writer:
                 self._presses[edition.id] = press
             return self._presses[edition.id]
 
-    def _letter_links(self, claim: Claim, now: datetime) -> MailLinks:
+    def _letter_links(self, claim: Claim, edition: Edition | None, now: datetime) -> MailLinks:
         """The links of a letter: one to confirm, one to leave, and no preferences before that."""
         reader, base = claim.subscriber, self._head.base_url
         plain, expires = self.links(reader), now + self._head.confirm_for
@@ -160,6 +160,11 @@ class Writer:
                 new = self._signer.fingerprint("address", addresses.key(claim.address))
                 token = self._signer.token(links.CHANGE, reader.key, new, expires=expires)
                 return MailLinks(home=plain.home, confirm=f"{base}/move/{token}")
+            case MailKind.GOODBYE:
+                token = self._signer.token(links.UNDO, reader.key, expires=expires)
+                return replace(plain, confirm=f"{base}/undo/{token}")
+            case MailKind.WELCOME if edition:
+                return replace(plain, edition=f"{base}/editions/{edition.day}")
         return plain
 
     def _form(self, edition: Edition, subject: str) -> list[Chunk]:

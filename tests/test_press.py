@@ -68,9 +68,7 @@ def test_a_spliced_mail_is_what_rendering_it_whole_gives(issue, reader, token, d
     plain = RENDERER.digest(issue, chosen, SECTIONS, links, reader)
     tokens = {name: split_link(getattr(links, name))[1] for name in NAMES}
     for _ in range(2):  # the second from what the press remembers
-        sheet = press.sheet(
-            [one.paper.id for one in chosen], topics=reader.preferences.categories
-        )
+        sheet = press.sheet([one.paper.id for one in chosen], topics=reader.preferences.categories)
         mail = sheet.fill(press.own(reader, tokens))
         before, between, after = mime.frame(mime.boundary(issue.id))
         parts_ = (before, encoded(whole.text), between, encoded(whole.html), after)

@@ -9,7 +9,7 @@ filters ``link`` and ``href`` (no address but http, https and our own paths).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +17,6 @@ from pathlib import Path
 from css_inline import CSSInliner
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from digest import colours
 from digest.compose import BEYOND
 from digest.excerpt import excerpt
 from digest.fit import fit
@@ -34,32 +33,15 @@ from digest.model import (
 )
 from digest.notation import name_list, shorten
 from digest.render import filters
+from digest.render.look import Look
 from digest.render.pieces import Pieces, cut, fitted, laid, mark, size, sizes, whole
+
+__all__ = ["Look", "Renderer", "Words", "grouped"]
 
 _REMEMBERED = 4096  # texts whose readable form is kept: some days' pools of titles and abstracts
 
 
 Groups = list[tuple[Section, list[tuple[int, Item]]]]  # as ``grouped`` returns them
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What the operator says of themselves on every page and in every mail, and how it looks.
-
-    ``logo`` is a text; the name of the site where there is none. ``light`` and ``dark`` map the
-    names of ``colours`` to ``#rrggbb``; fonts are lists of names without quotes.
-    """
-
-    site_name: str
-    tagline: str
-    base_url: str
-    postal_address: str
-    sender_name: str
-    logo: str = ""
-    light: Mapping[str, str] = field(default_factory=lambda: colours.LIGHT)
-    dark: Mapping[str, str] = field(default_factory=lambda: colours.DARK)
-    text_font: str = "-apple-system,Segoe UI,Roboto,Arial,sans-serif"
-    title_font: str = "Georgia,serif"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +78,7 @@ class Renderer:
         sections: Sequence[Section],
         links: MailLinks,
         reader: Subscriber,
+        *,
         form: Form = Form.DAILY,
     ) -> MailText:
         """A reader's mail: ``items`` in their order, under the headings of ``sections``.
@@ -105,7 +88,7 @@ class Renderer:
         Raises:
             ValueError: there are no items; an empty mail is never sent.
         """
-        made = self.fitted(self.pieces(edition, items, sections, links, reader, form))
+        made = self.fitted(self.pieces(edition, items, sections, links, reader, form=form))
         html, text = ("".join(text for _, text in part) for part in (made.html, made.text))
         return MailText(subject=made.subject, html=html, text=text)
 
@@ -123,6 +106,7 @@ class Renderer:
         sections: Sequence[Section],
         links: MailLinks,
         reader: Subscriber,
+        *,
         form: Form = Form.DAILY,
     ) -> Pieces:
         """As ``digest``, whole, cut up where what one reader has in common with others begins.
@@ -174,10 +158,10 @@ class Renderer:
         if colophon.since is None:
             return ""
         places = None if item.before is None else item.before - item.rank
-        return self._said("moved", places, colophon.since)
+        return self._said("moved", item.rank, places, colophon.since)
 
     def _receipt(self, item: Item) -> str:
-        parts = [(part.name, part.value) for part in filters.parts(item.terms)]
+        parts = [(part.name, part.value) for part in filters.parts(item.terms) if part.percent]
         return self._say("receipt", f"{item.score:.3g}", parts)
 
     def _say(self, what: str, *about: object) -> str:
@@ -193,11 +177,19 @@ class Renderer:
         template = self._environment.get_template("mail/words/reason.txt.j2")
         return filters.one_line(template.render(since=since))
 
-    def letter(self, kind: MailKind, links: MailLinks, reader: Subscriber) -> MailText:
-        """A mail that answers one request of one person: CONFIRM, KNOWN or CHANGE."""
+    def letter(
+        self,
+        kind: MailKind,
+        links: MailLinks,
+        reader: Subscriber,
+        *,
+        edition: Edition | None = None,
+    ) -> MailText:
+        """A mail that answers something one person did; a welcome shows what an edition has."""
         words = self._environment.get_template(f"mail/words/{kind.value}.txt.j2")
-        said = words.make_module({"links": links, "reader": reader})
-        html, text = self._parts("letter", {"links": links, "words": said})
+        shown = edition if kind is MailKind.WELCOME and edition and edition.items else None
+        said = words.make_module({"links": links, "reader": reader, "edition": shown})
+        html, text = self._parts("letter", {"links": links, "words": said, "edition": shown})
         return MailText(
             subject=filters.one_line(str(said.subject)),  # type: ignore[attr-defined]
             html=whole(html),
@@ -207,6 +199,10 @@ class Renderer:
     def page(self, name: str, **context: object) -> str:
         """The web page ``web/<name>.html.j2``; each template begins with the names it takes."""
         return self._environment.get_template(f"web/{name}.html.j2").render(context)
+
+    def brand(self) -> str:
+        """The style sheet with the operator's colours and fonts."""
+        return self._environment.get_template("web/brand.css.j2").render()
 
     def consent(self) -> str:
         """What somebody agrees to by signing up, as shown there and as kept in the record."""
@@ -268,7 +264,9 @@ def _environment(folder: Path) -> Environment:
         "shorten": short,
         "titled": filters.titled(plain, short),
         "names": lambda authors, most=4: shorten(names(tuple(authors), most), 160),
-        "byline": lambda paper: filters.byline(names(tuple(paper.authors), 4), plain(paper.lab)),
+        "byline": lambda paper, most=4: filters.byline(
+            names(tuple(paper.authors), most), plain(paper.lab)
+        ),
         "excerpt": quoted,
         "parts": filters.parts,
         "underlined": filters.underlined,

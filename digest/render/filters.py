@@ -88,8 +88,7 @@ def byline(authors: str, lab: str) -> str:
 
 
 def dated(value: date | datetime, style: str = "long") -> str:
-    """A day as ``long``, ``short``, ``day`` or ``month``; an instant as ``instant``, or its
-    ``clock`` alone (UTC)."""
+    """A day as ``long``, ``short``, ``day``, ``month``; an instant as ``instant`` or ``clock``."""
     written = {
         "long": f"{value:%A}, {value.day} {value:%B %Y}",
         "short": f"{value:%a} {value.day} {value:%b}",

@@ -18,8 +18,8 @@ Part = list[Piece]
 
 # A reader's own, and what depends on their selection.
 _VARYING = frozenset(
-    ("subject", "preheader", "title", "summary", "section", "number", "web", "edition")
-    + ("reason", "address", "preferences", "unsubscribe")
+    {"subject", "preheader", "title", "summary", "section", "number", "web", "edition"}
+    | {"reason", "address", "preferences", "unsubscribe"}
 )
 _PAPER = ("lead", "row")  # begin one: the first of a mail, and any other
 _CUT = re.compile("(?:<!--)?\x10(\\w*)\x10(?:-->)?")

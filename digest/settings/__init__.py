@@ -27,6 +27,7 @@ from digest.errors import ConfigError
 from digest.model import Section
 from digest.settings.tables import (
     ArxivPart,
+    Brand,
     DeliveryPart,
     HuggingFacePart,
     Network,
@@ -83,6 +84,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr = SecretStr("")
     trusted_proxies: tuple[Network, ...] = ()
     site: Site = Site()
+    brand: Brand = Brand()
     sender: Sender = Sender()
     smtp: Smtp = Smtp()
     schedule: Schedule = Schedule()
@@ -92,6 +94,7 @@ class Settings(BaseSettings):
     sections: tuple[SectionPart, ...] = (
         SectionPart(name="trending", title="Trending", share=1.0),
         SectionPart(name="fresh", title="Fresh, no votes yet", share=0.25),
+        SectionPart(name="beyond", title="Beyond your topics", share=0.1),
     )
     sources: Sources = Sources()
     delivery: DeliveryPart = DeliveryPart()

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from fastapi import APIRouter
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from digest import compose, links
@@ -52,6 +52,12 @@ def home(
 def front(app: Service) -> HTMLResponse:
     """The front page."""
     return home(app)
+
+
+@routes.api_route("/brand.css", methods=["GET", "HEAD"])
+def brand(app: Service) -> Response:
+    """The operator's colours and fonts."""
+    return Response(app.renderer.brand(), media_type="text/css")
 
 
 @routes.api_route("/editions", methods=["GET", "HEAD"])
