@@ -21,7 +21,7 @@ from digest.model import (
 from digest.render import Look
 
 FOLDER = Path(__file__).parents[1] / "templates"
-LETTERS = (MailKind.CONFIRM, MailKind.KNOWN, MailKind.CHANGE)
+LETTERS = tuple(kind for kind in MailKind if kind is not MailKind.DIGEST)
 
 LOOK = Look(
     site_name="Trending Papers",
@@ -159,7 +159,7 @@ def pages(bad: str, address: str) -> dict[str, dict[str, object]]:
         | {"paper_choices": range(1, 41), "errors": errors, "notice": bad}
         | {"today": date(2026, 1, 15), "unsubscribe_url": address},
         "edition": {"edition": issue, "items": issue.items, "sections": sections}
-        | {"earlier": address, "later": address, "personal": True},
+        | {"earlier": address, "later": address, "personal": True, "topics": (bad,)},
         "editions": {
             "editions": [{"day": issue.day, "cut": MORNING, "count": 1, "top_title": bad}]
         },

@@ -155,7 +155,7 @@ def parts(terms: Sequence[Term]) -> list[Share]:
         Share(
             name=term.name,
             value=signed(term.value),
-            percent=round(100 * abs(term.value) / total) if 0 < total < math.inf else 0,
+            percent=round(100 * (abs(term.value) / total)) if 0 < total < math.inf else 0,
             lifts=term.value > 0,
         )
         for term in finite
