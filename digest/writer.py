@@ -17,6 +17,7 @@ from digest.model import (
     Form,
     MailKind,
     MailLinks,
+    MailText,
     Preferences,
     Section,
     Subscriber,
@@ -76,6 +77,23 @@ class Writer:
             return self._digest(claim, edition, now)
         return self._letter(claim, edition, now)
 
+    def words(self, claim: Claim, edition: Edition | None, now: datetime) -> MailText:
+        """The mail of a claim as people read it, rendered for itself: for previews, and letters.
+
+        Raises:
+            ValueError: a digest without papers, or without its edition.
+        """
+        if claim.kind is not MailKind.DIGEST:
+            to = self._letter_links(claim, edition, now)
+            return self._renderer.letter(claim.kind, to, claim.subscriber, edition=edition)
+        if edition is None:
+            raise ValueError(f"delivery {claim.delivery_id}: a digest without its edition")
+        by_id = {item.paper.id: item for item in edition.items}
+        items = [by_id[name] for name in claim.paper_ids]
+        reader, form = claim.subscriber, _form(claim)
+        to = self.links(reader, edition)
+        return self._renderer.digest(edition, items, self._sections, to, reader, form=form)
+
     def _digest(self, claim: Claim, edition: Edition, now: datetime) -> Envelope:
         """A digest by splicing: nothing is done here that could be done once for all readers."""
         press, key, token = self._press(edition), claim.subscriber.key, self._signer.token
@@ -99,7 +117,7 @@ class Writer:
 
     def _letter(self, claim: Claim, edition: Edition | None, now: datetime) -> Envelope:
         reader, to = claim.subscriber, self._letter_links(claim, edition, now)
-        words = self._renderer.letter(claim.kind, to, reader, edition=edition)
+        words = self.words(claim, edition, now)
         which = f"{claim.kind}.{claim.delivery_id}"
         name = links.message_id(self._signer, which, reader.key, self._domain)
         blank = self._blank(words.subject, self._headers(claim.kind, to))

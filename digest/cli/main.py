@@ -6,7 +6,7 @@ import sys
 import typer
 
 from digest import __version__
-from digest.cli import care, ledger, readers, run, serving
+from digest.cli import care, ledger, preview, readers, run, serving
 from digest.cli.show import fail
 from digest.errors import DigestError
 
@@ -22,7 +22,8 @@ cli.command()(serving.serve)
 cli.command()(serving.web)
 cli.command()(serving.scheduler)
 cli.command()(run.run)
-cli.command()(run.preview)
+cli.command()(preview.preview)
+cli.command()(preview.previews)
 cli.add_typer(readers.commands, name="subscribers")
 cli.add_typer(ledger.commands, name="deliveries")
 cli.command()(care.doctor)
