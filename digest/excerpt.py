@@ -42,7 +42,10 @@ def excerpt(abstract: str, limit: int = LIMIT) -> str:
     found = sentences(abstract)
     if not found:
         return ""
-    points = [_points(text, at / len(found)) for at, text in enumerate(found)]
+    points = [
+        _points(text, at / len(found)) - (len(text) > limit)  # whole sentences tell more
+        for at, text in enumerate(found)
+    ]
     best = max(range(len(found)), key=lambda at: (points[at], -at))
     pairs = [at for at in (best - 1, best) if 0 <= at < len(found) - 1]
     fitting = [at for at in pairs if len(found[at]) + 1 + len(found[at + 1]) <= limit]
