@@ -14,7 +14,7 @@ from make import HOUR, NOON, edition, slot
 from smtp_server import SmtpServer, running
 
 from digest.app import App
-from digest.cli import main
+from digest.cli import domain, main
 from digest.cli.preview import Kind
 from digest.model import DeliveryState, SubscriberState, Verdict
 from digest.settings import load
@@ -539,8 +539,9 @@ def test_the_doctor_finds_nothing_wrong(digest):
     assert (code, err) == (0, "")
     found = findings(out)
     names = ["database", "links", "sender", "relay", "arxiv", "huggingface"]
-    assert list(found) == names
-    assert {mark for mark, _ in found.values()} == {"✓"}
+    assert list(found) == [*names, *domain.ADVICE]
+    assert {found[name][0] for name in names} == {"✓"}
+    assert {found[name][0] for name in domain.ADVICE} == {"→"}
 
 
 @pytest.mark.parametrize(
