@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from digest import __version__, colours, compose
+from digest import __version__, compose
 from digest.daily import Daily, Plan, Queued
 from digest.delivery import Delivered, Delivery, Progress, Terms
 from digest.dispatch import Inline
@@ -119,8 +119,8 @@ class App:
             postal_address=sender.postal_address,
             sender_name=sender.name or site.name,
             logo=brand.logo,
-            light=brand.light or colours.LIGHT,
-            dark=brand.dark or colours.DARK,
+            light=brand.light,
+            dark=brand.dark,
             text_font=brand.text_font,
             title_font=brand.title_font,
         )

@@ -104,8 +104,8 @@ class Brand(Part):
     """
 
     logo: Line = ""
-    light: Mapping[str, Colour] = Field(default_factory=dict)
-    dark: Mapping[str, Colour] = Field(default_factory=dict)
+    light: Mapping[str, Colour] = Field(default_factory=dict, validate_default=True)
+    dark: Mapping[str, Colour] = Field(default_factory=dict, validate_default=True)
     text_font: Fonts = "-apple-system,Segoe UI,Roboto,Arial,sans-serif"
     title_font: Fonts = "Georgia,serif"
 
