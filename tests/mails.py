@@ -88,13 +88,17 @@ async def photograph(folder: Path, pages: dict[str, str]) -> None:
         await browser.close()
 
 
-def check(folder: Path, checker: Path, names: list[str]) -> int:
+def check(folder: Path, checker: Path, names: list[str], *options: str) -> int:
     """Runs the checker over the mails; its exit status. The change goes to who is on no list."""
     command = [sys.executable, str(checker / "mailcheck.py")]
     files = [str(folder / f"{name}.eml") for name in names if name != Kind.CHANGE]
     about = ["--postal-address", SENDER["postal_address"], "--json", str(folder / "report.json")]
     done = subprocess.run(
-        [*command, *files, *about], capture_output=True, text=True, check=False, timeout=1800
+        [*command, *files, *about, *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1800,
     )
     (folder / "report.txt").write_text(done.stdout + done.stderr, "utf-8")
     return done.returncode

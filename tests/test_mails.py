@@ -11,6 +11,7 @@ from email import policy
 from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
 
+import mails
 import make
 import pytest
 import uvicorn
@@ -444,3 +445,28 @@ def test_the_checker_leaves_with_one_click_and_by_nothing_less(shared, tmp_path,
     live = {row[1]: row[2] for row in rows if row[1].startswith("F")}
     assert live == {f"F0{number}": "PASS" for number in range(1, 8)}
     assert site.find(ADA).state == "left"
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory):
+    """Every kind of mail as ``make mails`` writes it."""
+    return mails.mails(tmp_path_factory.mktemp("kinds"))
+
+
+def test_the_checker_finds_nothing_wrong_with_any_kind_of_mail(shared, tmp_path, kinds):
+    folder = tmp_path / "mails"
+    folder.mkdir()
+    wanted = [name for name in kinds if name != "change"]
+    assert set(wanted) >= {"daily-1", "daily-12", "daily-40", "weekly", "return", "goodbye"}
+    for name in wanted:
+        (folder / f"{name}.eml").write_bytes(kinds[name])
+    checker = shared / "tools" / "mailcheck"
+    assert mails.check(folder, checker, wanted, "--no-tools") == 0, (
+        folder / "report.txt"
+    ).read_text()
+
+
+def test_a_mail_of_any_size_stays_below_what_gmail_shows(kinds):
+    sizes = {name: len(mails.page_of(data).encode()) for name, data in kinds.items()}
+    assert max(sizes.values()) < 100_000
+    assert sizes["daily-12"] < 40_000
