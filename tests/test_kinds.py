@@ -51,7 +51,7 @@ def test_a_day_without_an_edition_is_told_by_the_next(house):
     assert [gap.day for gap in edition.colophon.gaps] == [day(1), day(2)]
     assert all(gap.why.startswith("nothing new since") for gap in edition.colophon.gaps)
     said = house.app.renderer._news(edition.colophon)
-    assert said[0].startswith("No edition on Fri 16 Jan: nothing new since Thursday 15 January")
+    assert said[0][0].startswith("No edition on Fri 16 Jan: nothing new since Thursday 15 January")
 
 
 def test_an_edition_says_what_was_read_and_where_its_papers_stood(house):

@@ -17,7 +17,6 @@ from pathlib import Path
 from css_inline import CSSInliner
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from digest.compose import BEYOND
 from digest.excerpt import excerpt
 from digest.fit import fit
 from digest.model import (
@@ -33,15 +32,13 @@ from digest.model import (
 )
 from digest.notation import name_list, shorten
 from digest.render import filters
+from digest.render.groups import Groups, grouped
 from digest.render.look import Look
 from digest.render.pieces import Pieces, cut, fitted, laid, mark, size, sizes, whole
 
 __all__ = ["Look", "Renderer", "Words", "grouped"]
 
 _REMEMBERED = 4096  # texts whose readable form is kept: some days' pools of titles and abstracts
-
-
-Groups = list[tuple[Section, list[tuple[int, Item]]]]  # as ``grouped`` returns them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +62,13 @@ class Renderer:
         self._look = look
         self._environment = _environment(folder)
         self._environment.globals["look"] = look
-        self._environment.filters |= {"moved": self._moved, "receipt": self._receipt}
+        # What a macro of a text template says is plain text: as a filter's value it is escaped.
+        self._environment.filters |= {
+            "moved": self._moved,
+            "news": self._news,
+            "read": self._read,
+            "receipt": self._receipt,
+        }
         self._titled = self._environment.filters["titled"]
         self._said = lru_cache(_REMEMBERED)(self._say)
         self._reason = lru_cache(_REMEMBERED)(self._render_reason)
@@ -121,8 +124,8 @@ class Renderer:
         said = asdict(words) | {
             "reason": self.reason(reader),
             "sent_to": filters.one_line(reader.email),
-            "news": self._news(edition.colophon),
-            "read": self._say("read", edition.colophon.looks),
+            "news": [line for line, _ in self._news(edition.colophon)],
+            "read": self._read(edition.colophon),
             "web": self.web(0),
         }
         context = {"edition": edition, "groups": groups, "links": links, "words": said}
@@ -148,10 +151,13 @@ class Renderer:
         """The words of the link to the edition, where so many papers had no room in the mail."""
         return self._said("web", left_out)
 
-    def _news(self, colophon: Colophon) -> list[str]:
-        """What else there is to say of the day: editions there were not, papers revised."""
-        gaps = [self._say("gap", one) for one in colophon.gaps]
-        return gaps + [self._say("revised", one) for one in colophon.revised]
+    def _news(self, colophon: Colophon) -> list[tuple[str, str]]:
+        """What else there is to say of the day, each with an address or '': gaps, revisions."""
+        gaps = [(self._say("gap", one), "") for one in colophon.gaps]
+        return gaps + [(self._say("revised", one), one.url) for one in colophon.revised]
+
+    def _read(self, colophon: Colophon) -> str:
+        return self._say("read", colophon.looks)
 
     def _moved(self, item: Item, colophon: Colophon) -> str:
         """Where the paper stood in the edition before; '' where there was none."""
@@ -214,33 +220,6 @@ class Renderer:
         html = get(f"mail/{form}.html.j2").render(context)
         text = get(f"mail/{form}.txt.j2").render(context).strip() + "\n"
         return _dense(self._inliner.inline(html)), text
-
-
-def grouped(
-    items: Sequence[Item], sections: Sequence[Section], topics: Sequence[str] = ()
-) -> Groups:
-    """The sections that have papers, in order, each with its (number in the mail, item).
-
-    For who chose topics, papers of none of them stand in the section for that, if there is one. A
-    paper of a section that is no longer configured stands last, under that section's name.
-    """
-    known = {section.name for section in sections}
-    chosen = set(topics) if BEYOND in known else set()
-    placed = [(_place(item, chosen), item) for item in items]
-    names = dict.fromkeys(name for name, _ in placed if name not in known)
-    gone = [Section(name=name, title=shorten(name.capitalize(), 60), share=0) for name in names]
-    number, groups = 1, []
-    for section in (*sections, *gone):
-        mine = [item for name, item in placed if name == section.name]
-        if mine:
-            groups.append((section, list(enumerate(mine, start=number))))
-            number += len(mine)
-    return groups
-
-
-def _place(item: Item, topics: set[str]) -> str:
-    outside = topics and topics.isdisjoint(item.paper.categories)
-    return BEYOND if outside else item.section
 
 
 def _environment(folder: Path) -> Environment:
