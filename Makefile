@@ -5,17 +5,20 @@
 #   make check   what the tests cannot see: style, types, floors, locks, the compose file
 #   make fix     lets ruff mend what it can
 #   make shots   the screenshots of the README (needs Chromium)
+#   make mails   every kind of mail, checked and photographed, into OUT=build/mails (needs Chromium)
 #   make lock    pins anew what pyproject.toml asks for (needs uv); ARGS=--upgrade takes newer ones
 #
 # Another Python: make demo PYTHON=python3.13
 
 PYTHON ?= python3
+OUT ?= build/mails
+MAILCHECK ?= ../shared/tools/mailcheck
 ARGS ?=
 RUN = .venv/bin/python
 PIP = $(RUN) -m pip --disable-pip-version-check --no-input install --quiet --require-hashes
 LOCK = uv pip compile pyproject.toml --universal --generate-hashes --no-header --python-version 3.11
 
-.PHONY: demo test check fix shots lock
+.PHONY: demo test check fix shots mails lock
 
 demo: .venv/run.stamp
 	@$(RUN) -m digest demo $(ARGS)
@@ -38,6 +41,9 @@ fix: .venv/dev.stamp
 
 shots: .venv/dev.stamp
 	PYTHONPATH=. $(RUN) tests/screenshots.py docs
+
+mails: .venv/dev.stamp
+	PYTHONPATH=. $(RUN) tests/mails.py $(OUT) $(MAILCHECK)
 
 lock:
 	$(LOCK) $(ARGS) -o requirements/run.txt

@@ -22,7 +22,7 @@ from digest.links import Signer
 from digest.mailer import Mailer
 from digest.mailer.smtp import SmtpMailer
 from digest.model import Preferences, SourceReport
-from digest.render import Look, Renderer
+from digest.render import Renderer
 from digest.settings import Settings, resource
 from digest.settings.secret import kept_secret
 from digest.shift import Shift
@@ -118,15 +118,7 @@ class App:
     @cached_property
     def renderer(self) -> Renderer:
         """The templates, with what the operator says of themselves."""
-        site, sender = self.settings.site, self.settings.sender
-        look = Look(
-            site_name=site.name,
-            tagline=site.tagline,
-            base_url=self.settings.base_url,
-            postal_address=sender.postal_address,
-            sender_name=sender.name or site.name,
-        )
-        return Renderer(look, resource("templates"))
+        return Renderer(parts.look(self.settings), resource("templates"))
 
     @cached_property
     def sources(self) -> tuple[Source, ...]:

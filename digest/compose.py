@@ -11,13 +11,15 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from digest.errors import ConfigError
 from digest.membership import barred
 from digest.model import (
     Candidate,
+    Colophon,
     Edition,
+    Form,
     Item,
     MailKind,
     Preferences,
@@ -29,9 +31,12 @@ from digest.ranking import NOBODY, Formula, Reading, Standing, rank
 NEW_FOR = timedelta(hours=24)  # a paper seen within this time makes an edition worth sending
 FRESH_DAYS = 2  # papers without votes are fresh for so many days after their announcement
 
+BEYOND = "beyond"  # the section for what is outside the topics a reader chose
 _TASTES = 1024  # what readers of the same preferences and history get is chosen once
 
 _ITEMS = TypeAdapter(tuple[Item, ...])
+_NOTHING = Colophon()
+_CONTENT = TypeAdapter(tuple[tuple[Item, ...], Colophon])
 
 
 def _trending(reading: Reading) -> bool:
@@ -43,7 +48,11 @@ def _fresh(reading: Reading) -> bool:
 
 
 # Which papers a section takes; the order and the share of sections is the configuration's.
-MEMBERS: Mapping[str, Callable[[Reading], bool]] = {"trending": _trending, "fresh": _fresh}
+MEMBERS: Mapping[str, Callable[[Reading], bool]] = {
+    "trending": _trending,
+    "fresh": _fresh,
+    BEYOND: lambda _: False,  # what is beyond a reader's topics depends on the reader
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,42 +117,58 @@ class Pool:
         self.edition = edition
         self._sections = tuple(sections)
         self._items = {s.name: [i for i in edition.items if i.section == s.name] for s in sections}
+        self._all = edition.items
         self._wanted = lru_cache(_TASTES)(self._of_interest)
         self._chosen = lru_cache(_TASTES)(self._choose)
 
-    def choice(self, reader: Subscriber, had: frozenset[str]) -> Choice:
+    def choice(self, reader: Subscriber, had: frozenset[str], form: Form = Form.DAILY) -> Choice:
         """What the reader gets; no papers, and the reason why, where nothing is new to them."""
-        return self._chosen(reader.preferences.papers, reader.preferences.categories, had)
+        wish = reader.preferences
+        return self._chosen(wish.papers, wish.categories, had, form)
 
-    def select(self, preferences: Preferences, had: Collection[str]) -> tuple[Item, ...]:
+    def select(
+        self, preferences: Preferences, had: Collection[str], form: Form = Form.DAILY
+    ) -> tuple[Item, ...]:
         """The reader's papers: unread, in their categories, sections in order, within their shares.
+
+        Who looks back on several days gets the best of all of them, however old.
 
         Where the sections with a full share have nothing at all (an install without a source of
         votes), the other sections may fill the mail.
         """
-        by_section = self._wanted(frozenset(preferences.categories))
+        by_section = self._wanted(frozenset(preferences.categories), form)
         full = (s.name for s in self._sections if s.share >= 1)
         starved = not any(i.paper.id not in had for name in full for i in by_section[name])
         # Sections with a small share go first, so that a full one leaves them their places.
         room, taken = preferences.papers, dict[str, tuple[Item, ...]]()
         for section in sorted(self._sections, key=lambda s: 1.0 if starved else s.share):
-            most = preferences.papers if starved else int(preferences.papers * section.share)
+            most = int(preferences.papers * section.share)
+            if starved and section.name != BEYOND:
+                most = preferences.papers
             unread = (item for item in by_section[section.name] if item.paper.id not in had)
             taken[section.name] = tuple(islice(unread, min(room, most)))
             room -= len(taken[section.name])
         return tuple(item for section in self._sections for item in taken[section.name])
 
-    def _choose(self, papers: int, categories: tuple[str, ...], had: frozenset[str]) -> Choice:
-        chosen = self.select(Preferences(papers=papers, categories=categories), had)
+    def _choose(
+        self, papers: int, categories: tuple[str, ...], had: frozenset[str], form: Form
+    ) -> Choice:
+        chosen = self.select(Preferences(papers=papers, categories=categories), had, form)
         if not chosen:
             return Choice(skip="nothing new for this reader")
         return Choice(paper_ids=tuple(item.paper.id for item in chosen))
 
-    def _of_interest(self, categories: frozenset[str]) -> dict[str, list[Item]]:
-        return {
+    def _of_interest(self, categories: frozenset[str], form: Form) -> dict[str, list[Item]]:
+        found = {
             name: [item for item in items if _wanted(item, categories)]
             for name, items in self._items.items()
         }
+        if BEYOND in found:
+            found[BEYOND] = [item for item in self._all if not _wanted(item, categories)]
+        if form is not Form.DAILY:
+            for items in found.values():
+                items.sort(key=_lasting, reverse=True)
+        return found
 
 
 def select(
@@ -151,9 +176,32 @@ def select(
     preferences: Preferences,
     had: Collection[str],
     sections: Sequence[Section],
+    form: Form = Form.DAILY,
 ) -> tuple[Item, ...]:
     """One reader's papers; see ``Pool.select``."""
-    return Pool(pool, sections).select(preferences, had)
+    return Pool(pool, sections).select(preferences, had, form)
+
+
+def form_of(preferences: Preferences, today: date) -> Form:
+    """What the digest of a reader's local date looks back on.
+
+    One weekday makes a weekly digest. The first chosen day at or after the end of a pause brings
+    the best of what was missed (of the ranking's window: what is older is history).
+    """
+    if len(preferences.days) == 1:
+        return Form.WEEKLY
+    until = preferences.paused_until
+    if until is None or not until <= today < until + timedelta(days=7):
+        return Form.DAILY
+    since = ((until + timedelta(days=n)).weekday() for n in range((today - until).days))
+    return Form.DAILY if preferences.days.intersection(since) else Form.RETURN
+
+
+def told(edition: Edition, colophon: Colophon, before: Edition | None) -> Edition:
+    """The edition with the story of how it came about, and where its papers stood ``before``."""
+    ranks = {item.paper.id: item.rank for item in before.items} if before else {}
+    items = tuple(replace(item, before=ranks.get(item.paper.id)) for item in edition.items)
+    return _frozen(edition.cut, edition.day, items, edition.note, colophon)
 
 
 def choose(
@@ -195,28 +243,43 @@ def chooser(pool: Pool | None) -> Chooser:
     ) -> Choice:
         def digest() -> Choice:
             assert pool is not None
-            return pool.choice(reader, had)
+            form = form_of(reader.preferences, today) if today else Form.DAILY
+            return pool.choice(reader, had, form)
 
         return choose(reader, kind, suppressed=suppressed, today=today, digest=digest)
 
     return choose_for
 
 
-def dump(items: Sequence[Item]) -> bytes:
-    """The items as JSON: what an edition's id is the hash of, and what the store keeps."""
-    return _ITEMS.dump_json(tuple(items))
+def dump(items: Sequence[Item], colophon: Colophon = _NOTHING) -> bytes:
+    """An edition's content as JSON: what its id is the hash of, and what the store keeps."""
+    return _CONTENT.dump_json((tuple(items), colophon))
 
 
-def load(data: bytes | str) -> tuple[Item, ...]:
-    """The items back from ``dump``."""
-    return _ITEMS.validate_json(data)
+def load(data: bytes | str) -> tuple[tuple[Item, ...], Colophon]:
+    """The content back from ``dump``; an edition from before there was a colophon has none."""
+    try:
+        return _CONTENT.validate_json(data)
+    except ValidationError:
+        return _ITEMS.validate_json(data), _NOTHING
 
 
 def _wanted(item: Item, categories: Collection[str]) -> bool:
     return not categories or not set(categories).isdisjoint(item.paper.categories)
 
 
-def _frozen(cut: datetime, day: date, items: tuple[Item, ...], note: str) -> Edition:
-    content = f"{cut.isoformat()}\n{day}\n{note}\n".encode() + dump(items)
+def _lasting(item: Item) -> float:
+    """The logarithm of the score without its freshness: what is as good on any day of a week."""
+    return sum(term.value for term in item.terms if term.name != "freshness")
+
+
+def _frozen(
+    cut: datetime,
+    day: date,
+    items: tuple[Item, ...],
+    note: str,
+    colophon: Colophon = _NOTHING,
+) -> Edition:
+    content = f"{cut.isoformat()}\n{day}\n{note}\n".encode() + dump(items, colophon)
     name = hashlib.sha256(content).hexdigest()[:20]
-    return Edition(id=name, cut=cut, day=day, items=items, note=note)
+    return Edition(id=name, cut=cut, day=day, items=items, note=note, colophon=colophon)

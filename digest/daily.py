@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from digest import compose, timetable
-from digest.model import DueSlot, Edition, FetchState, Section, SourceReport
+from digest import colophon, compose, timetable
+from digest.model import Candidate, DueSlot, Edition, FetchState, Section, SourceReport
 from digest.ranking import Formula, Standing
 from digest.sources import Source, look
 from digest.store import Store
@@ -114,7 +114,20 @@ class Daily:
             quiet_days=plan.quiet_days,
             standing=Standing.of(earlier),
         )
-        return made, len(candidates)
+        return (self._told(made, candidates, now) if made.items else made), len(candidates)
+
+    def _told(self, made: Edition, candidates: Sequence[Candidate], now: datetime) -> Edition:
+        """The edition with what readers are told of how it came about."""
+        editions, papers = self._store.editions, self._store.papers
+        before = editions.before(made.day)
+        story = colophon.colophon(
+            before=before,
+            gaps=editions.gaps(before.day, made.day) if before else (),
+            looks=papers.looks(now - colophon.LOOK_BACK, now),
+            candidates=candidates,
+            now=now,
+        )
+        return compose.told(made, story, before)
 
     def _nothing(self, edition: Edition, slots: Sequence[DueSlot], now: datetime) -> str:
         """Says why there is no mail; closes the day unless the reason is a source that failed."""

@@ -184,6 +184,8 @@ class Delivery:
         """
         # In a thread: setting up takes a while, in which the other lanes go on sending.
         pool = await asyncio.to_thread(self._pool, edition_id) if edition_id else None
+        # Letters may tell of the latest edition.
+        edition = pool.edition if pool else await asyncio.to_thread(self._editions.latest)
         claim = partial(
             self._ledger.claim,
             edition_id,
@@ -203,7 +205,7 @@ class Delivery:
                 return True
             if self._fence.touch():
                 await asyncio.to_thread(self._fence.beat)
-            sent = await self._send(claims, pool.edition if pool else None)
+            sent = await self._send(claims, edition)
         record = sent.verdicts
         await _patiently(partial(self._ledger.record, worker, record), record)
         await self._told(sent, tally, progress)

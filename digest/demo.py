@@ -137,12 +137,14 @@ class Demo:
         if link is None:
             raise DemoError("the confirmation mail has no link")
         await asyncio.to_thread(_post, link[0], {})
+        if not await self._inbox.wait_for(2, PATIENCE):
+            raise DemoError("the welcome did not arrive")
 
     async def _digest(self, report: DayReport) -> str:
         """Waits for the digest; returns its subject."""
         if not report.delivered.outcomes.get(DeliveryState.SENT):
             return ""  # nothing to say today: the report tells why
-        if not await self._inbox.wait_for(2, PATIENCE):
+        if not await self._inbox.wait_for(3, PATIENCE):
             raise DemoError("the digest did not arrive")
         return self._inbox.received()[0].subject
 

@@ -16,9 +16,10 @@ from itsdangerous.signer import SigningAlgorithm
 
 from digest.errors import ExpiredLink, LinkError
 
-CONFIRM, CHANGE, PREFERENCES, UNSUBSCRIBE, EDITION = (
+CONFIRM, CHANGE, UNDO, PREFERENCES, UNSUBSCRIBE, EDITION = (
     "confirm",
     "change",
+    "undo",
     "preferences",
     "unsubscribe",
     "edition",

@@ -9,6 +9,13 @@ BOUNCE = "bounce"  # reasons for a suppression that begin so are lifted by a new
 # Letters that go out all the same: one tries the address anew, one goes to another address.
 BEYOND_BOUNCES = (MailKind.CONFIRM, MailKind.CHANGE)
 
+# Where a reader must stand for a mail to go out, and what to say where they do not: most mails are
+# for active readers.
+_STATES = {
+    MailKind.CONFIRM: (SubscriberState.PENDING, "confirmed already, or left"),
+    MailKind.GOODBYE: (SubscriberState.LEFT, "came back before it was sent"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -46,6 +53,11 @@ def on_confirm(state: SubscriberState | None) -> SubscriberState | None:
     return None if state in (None, SubscriberState.LEFT) else SubscriberState.ACTIVE
 
 
+def on_undo(state: SubscriberState | None) -> SubscriberState | None:
+    """The state after a good link that takes a leaving back; None for who was never confirmed."""
+    return None if state in (None, SubscriberState.PENDING) else SubscriberState.ACTIVE
+
+
 def barred(
     subscriber: Subscriber, kind: MailKind, suppressed: str | None, today: date | None
 ) -> str:
@@ -59,10 +71,9 @@ def barred(
     """
     if suppressed and not (kind in BEYOND_BOUNCES and suppressed.startswith(BOUNCE)):
         return f"suppressed: {suppressed}"
-    if kind is MailKind.CONFIRM:
-        return "" if subscriber.state is SubscriberState.PENDING else "confirmed already, or left"
-    if subscriber.state is not SubscriberState.ACTIVE:
-        return "left before it was sent"
+    wanted, otherwise = _STATES.get(kind, (SubscriberState.ACTIVE, "left before it was sent"))
+    if subscriber.state is not wanted:
+        return otherwise
     if kind is MailKind.CHANGE and not subscriber.pending_email:
         return "the change of address was withdrawn"
     paused = subscriber.preferences.paused_until

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from digest.daily import Plan
 from digest.delivery import Terms
 from digest.errors import ConfigError
+from digest.render import Look
 from digest.retry import Policy
 from digest.settings import Settings, resource
 from digest.settings.formula import formula
@@ -111,3 +112,20 @@ def require_sender(settings: Settings) -> None:
             )
     if not settings.smtp.host:
         raise ConfigError("smtp.host is not set (DIGEST_SMTP__HOST)")
+
+
+def look(settings: Settings) -> Look:
+    """What the operator says of themselves, and how it looks."""
+    site, sender, brand = settings.site, settings.sender, settings.brand
+    return Look(
+        site_name=site.name,
+        tagline=site.tagline,
+        base_url=settings.base_url,
+        postal_address=sender.postal_address,
+        sender_name=sender.name or site.name,
+        logo=brand.logo,
+        light=brand.light,
+        dark=brand.dark,
+        text_font=brand.text_font,
+        title_font=brand.title_font,
+    )

@@ -14,9 +14,11 @@ from html import escape
 from typing import NamedTuple, cast
 
 from digest import mime
-from digest.model import Edition, Item, MailLinks, Section, Subscriber
+from digest.fit import Fit, Size, fit
+from digest.model import Edition, Form, Item, MailLinks, Section, Subscriber
 from digest.quoted import encode_piece, is_plain
 from digest.render import Renderer, Words, filters, grouped
+from digest.render.pieces import Laid, laid, size
 
 _SELECTIONS = 16  # kept ready: readers with the same preferences get the same papers
 _VALUES = 2048  # numbers, subjects, summaries: kept encoded
@@ -24,7 +26,6 @@ _REASONS = 1024  # one per day on which somebody became a reader
 LINKS = ("preferences", "unsubscribe", "edition")
 
 Chunk = bytes | str  # a piece of a mail, or the name of what a reader has in its place
-Blocks = Mapping[str, bytes]  # by section or paper
 Numbered = Sequence[tuple[Section, Sequence[tuple[int, Item]]]]
 
 
@@ -54,48 +55,79 @@ class Sheet(NamedTuple):
         return b"".join(cast("list[bytes]", chunks))
 
 
+class Card(NamedTuple):
+    """One paper of a part, encoded: with its quotation and without, and how many bytes it is."""
+
+    whole: bytes
+    brief: bytes
+    size: Size
+
+
 class Part:
     """The shared pieces of one part, HTML or text."""
 
-    def __init__(
-        self, kind: str, pieces: Sequence[tuple[str, str]], groups: Numbered, links: MailLinks
-    ) -> None:
-        names = [name for name, _ in pieces]
-        first = names.index("heading")
-        end = 1 + max(at for at, name in enumerate(names) if name in {"card", "end"})
+    def __init__(self, kind: str, part: Laid, ids: Sequence[str], links: MailLinks) -> None:
         self.kind = kind
         self.own = lru_cache(_VALUES)(self._own)
+        self.frame = size(part.head) + size(part.foot)
         self._links = links
-        self._head = _joined(self._chunks(pieces[:first]))
-        self._foot = _joined(self._chunks(pieces[end:]))
+        self._head, self._foot = (_joined(self._chunks(one)) for one in (part.head, part.foot))
+        section = part.sections[0]
+        opening = dict(section.opening)
+        self._heading, self._list = (encode_piece(opening[name]) for name in ("heading", "list"))
+        self._end = b"".join(encode_piece(text) for _, text in section.end)
+        self.around = size(section.opening) + size(section.end)
+        # The first paper stands in other words than the rest, which there may be none of.
+        lead, other = (dict(part.papers[at]) for at in (0, -1))
+        self._around_number = [
+            tuple(encode_piece(found.get(name, "")) for name in names)
+            for found, names in ((lead, ("lead", "lead_open")), (other, ("row", "open")))
+        ]
+        self.cards = dict(zip(ids, map(self._card, part.papers), strict=True))
 
-        def all_of(name: str) -> list[bytes]:
-            return [encode_piece(text) for found, text in pieces if found == name]
-
-        ids = [item.paper.id for _, cards in groups for _, item in cards]
-        self._headings: Blocks = dict(
-            zip((section.name for section, _ in groups), all_of("heading"), strict=True)
-        )
-        self._cards: Blocks = dict(zip(ids, all_of("card"), strict=True))
-        self._row, self._end = (next(iter(all_of(name)), b"") for name in ("row", "end"))
+    def _card(self, pieces: Sequence[tuple[str, str]]) -> Card:
+        found = dict(pieces)
+        card, quote, rest = (encode_piece(found[name]) for name in ("card", "quote", "rest"))
+        quoted = size([("quote", found["quote"])])
+        return Card(card + quote + rest, card + rest, Size(size(pieces) - quoted, quoted))
 
     def _own(self, name: str, value: str | int) -> bytes:
         """A value that is not everybody's, as this part has it."""
         return encode_piece((_in_html if self.kind == "html" else _in_text)(name, value))
 
-    def sheet(self, words: Mapping[str, str], groups: Numbered) -> list[Chunk]:
+    def sheet(self, words: Mapping[str, str], groups: Numbered, kept: Fit) -> list[Chunk]:
         """The part for one selection; the names of holes in place of what is the readers'."""
         said = {name: self.own(name, value) for name, value in words.items()}
-        head = [said.get(chunk, chunk) if isinstance(chunk, str) else chunk for chunk in self._head]
-        return [*head, self._rows(groups), *self._foot]
+        head, foot = (
+            [said.get(chunk, chunk) if isinstance(chunk, str) else chunk for chunk in chunks]
+            for chunks in (self._head, self._foot)
+        )
+        return [*head, self._rows(groups, kept), *foot]
 
-    def _rows(self, groups: Numbered) -> bytes:
+    def sizes(self, groups: Numbered) -> list[Size]:
+        """The bytes of each paper; one that opens a section pays for it."""
+        found = list[Size]()
+        for _, cards in groups:
+            more = self.around
+            for _, item in cards:
+                card, quote = self.cards[item.paper.id].size
+                found.append(Size(card + more, quote))
+                more = 0
+        return found
+
+    def _rows(self, groups: Numbered, kept: Fit) -> bytes:
         """The papers under their headings."""
-        found = list[bytes]()
+        found, own = list[bytes](), self.own
+        before, after = self._around_number[0]
         for section, cards in groups:
-            found.append(self._headings[section.name])
-            for number, item in cards:
-                found += (self._row, self.own("number", number), self._cards[item.paper.id])
+            if cards[0][0] > kept.papers:
+                break
+            found += (self._heading, own("section", section.title), self._list)
+            for number, item in cards[: max(0, kept.papers + 1 - cards[0][0])]:
+                whole, brief, _ = self.cards[item.paper.id]
+                card = whole if number <= kept.quotes else brief
+                found += (before, own("number", number), after, card)
+                before, after = self._around_number[1]
             found.append(self._end)
         return b"".join(found)
 
@@ -127,19 +159,21 @@ class Press:
 
         ``head`` gives the header block for a subject, as chunks.
         """
-        groups = grouped(edition.items, sections)
+        ids = [item.paper.id for _, cards in grouped(edition.items, sections) for _, item in cards]
         pieces = renderer.pieces(edition, edition.items, sections, links, reader)
         self._renderer, self._edition, self._sections = renderer, edition, sections
         self._items = {item.paper.id: item for item in edition.items}
         self._boundary = mime.boundary(edition.id)
         self._head = lru_cache(len(self._items))(head)  # a subject is that of a top paper
-        self._text = Part("text", pieces.text, groups, links)
-        self._html = Part("html", pieces.html, groups, links)
+        self._text = Part("text", laid(pieces.text), ids, links)
+        self._html = Part("html", laid(pieces.html), ids, links)
         self._selected = lru_cache(_SELECTIONS)(self._sheet)
         self._reason = lru_cache(_REASONS)(lambda reason: self._both("reason", reason))
 
-    def sheet(self, paper_ids: Sequence[str]) -> Sheet:
-        """The mail with these papers of the edition.
+    def sheet(
+        self, paper_ids: Sequence[str], form: Form = Form.DAILY, topics: Sequence[str] = ()
+    ) -> Sheet:
+        """The mail with these papers of the edition, for who chose those topics.
 
         Raises:
             KeyError: a paper that the edition has not.
@@ -147,7 +181,7 @@ class Press:
         """
         if not paper_ids:
             raise ValueError(f"edition {self._edition.id}: a digest without papers")
-        return self._selected(tuple(paper_ids))
+        return self._selected(tuple(paper_ids), form, tuple(topics))
 
     def own(self, reader: Subscriber, tokens: Mapping[str, str]) -> dict[str, bytes]:
         """What the parts of a mail need of a reader; ``tokens`` are those of ``LINKS``."""
@@ -162,14 +196,16 @@ class Press:
         shown = filters.one_line(value)
         return self._text.own(name, shown), self._html.own(name, shown)
 
-    def _sheet(self, paper_ids: tuple[str, ...]) -> Sheet:
+    def _sheet(self, paper_ids: tuple[str, ...], form: Form, topics: tuple[str, ...]) -> Sheet:
         """What all readers of these papers have in common."""
-        groups = grouped([self._items[name] for name in paper_ids], self._sections)
-        words: Words = self._renderer.words(self._edition, groups)
-        said = {"summary": words.summary}
-        text = self._text.sheet(said, groups)
+        groups = grouped([self._items[name] for name in paper_ids], self._sections, topics)
+        kept = fit(self._html.frame, self._html.sizes(groups))
+        words: Words = self._renderer.words(self._edition, groups, form)
+        web = self._renderer.web(len(paper_ids) - kept.papers)
+        said = {"title": words.title, "summary": words.summary, "web": web}
+        text = self._text.sheet(said, groups, kept)
         said |= {"subject": words.subject, "preheader": words.preheader}
-        html = self._html.sheet(said, groups)
+        html = self._html.sheet(said, groups, kept)
         before, between, after = mime.frame(self._boundary)
         whole = [*self._head(words.subject), before, *text, between, *html, after]
         holes = [(at, chunk) for at, chunk in enumerate(whole) if isinstance(chunk, str)]
@@ -195,4 +231,6 @@ def _in_html(_: str, value: str | int) -> str:
 def _in_text(name: str, value: str | int) -> str:
     if name == "number":
         return f"{value:3}. "
+    if name == "section":
+        return filters.underlined(str(value))
     return filters.wrapped(str(value)) if name in {"summary", "reason"} else str(value)

@@ -1,6 +1,7 @@
 """Joining, choosing, moving, leaving: what happens, in order, when a reader acts.
 
-    sign_up ─▶ confirmation mail ─▶ confirm ─▶ prefer · ask_change ─▶ confirm_change · leave · erase
+    sign_up ─▶ confirmation mail ─▶ confirm ─▶ prefer · ask_change ─▶ confirm_change · erase
+                       leave ─▶ goodbye ─▶ undo ─▲
 
 Tokens say who acts; the page is the same whether or not an address is known.
 """
@@ -93,7 +94,19 @@ class Subscriptions:
             LinkError: the link is not ours.
         """
         (key,) = self._signer.read(links.UNSUBSCRIBE, token, now)
-        self._store.subscribers.leave(key, self._consent("left", origin, now))
+        self._store.subscribers.leave(key, self._consent("left", origin, now), goodbye=True)
+
+    def undo(self, token: str, origin: Origin, now: datetime) -> Subscriber:
+        """Takes a leaving back, by the link of the goodbye; again is as good as once.
+
+        Raises:
+            LinkError: the link is not ours, too old, or nobody's any more.
+        """
+        (key,) = self._signer.read(links.UNDO, token, now)
+        reader = self._store.subscribers.undo(key, self._consent("came back", origin, now))
+        if reader is None:
+            raise LinkError(ENDED)
+        return reader
 
     def reader(self, token: str, now: datetime) -> Subscriber:
         """The active reader of a preferences link.

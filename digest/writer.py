@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from threading import Lock
+from zoneinfo import ZoneInfo
 
-from digest import addresses, dkim, links, mime, verp
+from digest import addresses, compose, dkim, links, mime, verp
 from digest.links import Signer
 from digest.model import (
     Claim,
     Edition,
     Envelope,
+    Form,
     MailKind,
     MailLinks,
+    MailText,
     Preferences,
     Section,
     Subscriber,
@@ -74,7 +77,7 @@ class Writer:
             self._press(edition)
 
     def write(self, claim: Claim, edition: Edition | None, now: datetime) -> Envelope:
-        """The mail of a claim; a digest needs its edition.
+        """The mail of a claim; a digest needs its edition, a welcome shows the latest.
 
         Raises:
             InputError: an address cannot be written on an envelope.
@@ -82,7 +85,7 @@ class Writer:
         if edition is not None and claim.kind is MailKind.DIGEST:
             name, data = self._digest(claim, edition, now)
         else:
-            name, data = self._letter(claim, now)
+            name, data = self._letter(claim, edition, now)
         head, sender = self._head, self._head.address
         if head.bounces:
             sender = verp.verp(self._signer, claim.delivery_id, claim.address, head.bounces)
@@ -92,9 +95,27 @@ class Writer:
             sender=sender, recipient=claim.address, message_id=name, data=data, clean=True
         )
 
+    def words(self, claim: Claim, edition: Edition | None, now: datetime) -> MailText:
+        """The mail of a claim as people read it, rendered for itself: for previews, and letters.
+
+        Raises:
+            ValueError: a digest without papers, or without its edition.
+        """
+        if claim.kind is not MailKind.DIGEST:
+            to = self._letter_links(claim, edition, now)
+            return self._renderer.letter(claim.kind, to, claim.subscriber, edition=edition)
+        if edition is None:
+            raise ValueError(f"delivery {claim.delivery_id}: a digest without its edition")
+        by_id = {item.paper.id: item for item in edition.items}
+        items = [by_id[name] for name in claim.paper_ids]
+        reader, form = claim.subscriber, _form(claim)
+        to = self.links(reader, edition)
+        return self._renderer.digest(edition, items, self._sections, to, reader, form=form)
+
     def _digest(self, claim: Claim, edition: Edition, now: datetime) -> tuple[str, bytes]:
         """A digest by splicing: nothing is done here that could be done once for all readers."""
         press, key, token = self._press(edition), claim.subscriber.key, self._signer.token
+        topics = claim.subscriber.preferences.categories
         tokens = {
             "preferences": token(links.PREFERENCES, key),
             "unsubscribe": token(links.UNSUBSCRIBE, key),
@@ -106,16 +127,16 @@ class Writer:
         own["date"], own["name"] = _dated(now), name.encode("ascii")
         own["leave"] = tokens["unsubscribe"].encode("ascii")
         own["leave_by_mail"] = self._leave_by_mail(key).encode("ascii")
-        return name, press.sheet(claim.paper_ids).fill(own)
+        return name, press.sheet(claim.paper_ids, _form(claim), topics).fill(own)
 
     def _leave_by_mail(self, key: str) -> str:
         """Where a mail ends the subscription of the reader of that key; nowhere, as a rule."""
         box = self._head.leaving
         return verp.unsubscribe_address(self._signer, key, box) if box else ""
 
-    def _letter(self, claim: Claim, now: datetime) -> tuple[str, bytes]:
-        reader, to = claim.subscriber, self._letter_links(claim, now)
-        words = self._renderer.letter(claim.kind, to, reader)
+    def _letter(self, claim: Claim, edition: Edition | None, now: datetime) -> tuple[str, bytes]:
+        reader, to = claim.subscriber, self._letter_links(claim, edition, now)
+        words = self.words(claim, edition, now)
         which = f"{claim.kind}.{claim.delivery_id}"
         name = links.message_id(self._signer, which, reader.key, self._domain)
         headers = self._headers(claim.kind, to, self._leave_by_mail(reader.key))
@@ -162,7 +183,7 @@ class Writer:
                 self._presses[edition.id] = press
             return self._presses[edition.id]
 
-    def _letter_links(self, claim: Claim, now: datetime) -> MailLinks:
+    def _letter_links(self, claim: Claim, edition: Edition | None, now: datetime) -> MailLinks:
         """The links of a letter: one to confirm, one to leave, and no preferences before that."""
         reader, base = claim.subscriber, self._head.base_url
         plain, expires = self.links(reader), now + self._head.confirm_for
@@ -178,6 +199,11 @@ class Writer:
                 new = self._signer.fingerprint("address", addresses.key(claim.address))
                 token = self._signer.token(links.CHANGE, reader.key, new, expires=expires)
                 return MailLinks(home=plain.home, confirm=f"{base}/move/{token}")
+            case MailKind.GOODBYE:
+                token = self._signer.token(links.UNDO, reader.key, expires=expires)
+                return replace(plain, confirm=f"{base}/undo/{token}")
+            case MailKind.WELCOME if edition:
+                return replace(plain, edition=f"{base}/editions/{edition.day}")
         return plain
 
     def _form(self, edition: Edition, subject: str) -> list[Chunk]:
@@ -245,6 +271,14 @@ class Writer:
             feedback=(kind.value, when, "daily", self._domain),
         )
         return (*usual, ("X-Edition", edition.id)) if edition else usual
+
+
+def _form(claim: Claim) -> Form:
+    """What a digest looks back on: what the reader chose, on the date it was due."""
+    wish = claim.subscriber.preferences
+    if wish.paused_until is None and len(wish.days) > 1:
+        return Form.DAILY  # nearly everybody, without a look at the calendar
+    return compose.form_of(wish, claim.due_at.astimezone(ZoneInfo(wish.zone)).date())
 
 
 @lru_cache(2)

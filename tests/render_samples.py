@@ -7,13 +7,18 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from digest.model import (
+    Colophon,
     Edition,
+    FetchState,
+    Gap,
     Item,
     MailKind,
     MailLinks,
     Paper,
     Preferences,
+    Revision,
     Section,
+    SourceReport,
     Subscriber,
     SubscriberState,
     Term,
@@ -21,7 +26,7 @@ from digest.model import (
 from digest.render import Look
 
 FOLDER = Path(__file__).parents[1] / "templates"
-LETTERS = (MailKind.CONFIRM, MailKind.KNOWN, MailKind.CHANGE)
+LETTERS = tuple(kind for kind in MailKind if kind is not MailKind.DIGEST)
 
 LOOK = Look(
     site_name="Trending Papers",
@@ -140,8 +145,20 @@ def hostile_reader(bad: str) -> Subscriber:
 
 
 def pages(bad: str, address: str) -> dict[str, dict[str, object]]:
+    look = SourceReport(source=bad, state=FetchState.FRESH, at=MORNING, listed=1, note=bad)
+    story = Colophon(
+        since=date(2026, 1, 14),
+        looks=(look,),
+        gaps=(Gap(day=date(2026, 1, 13), why=bad),),
+        revised=(Revision(title=bad, version=2, url=address),),
+    )
     issue = Edition(
-        id=bad, cut=MORNING, day=date(2026, 1, 15), items=(hostile_item(bad, address),), note=bad
+        id=bad,
+        cut=MORNING,
+        day=date(2026, 1, 15),
+        items=(hostile_item(bad, address),),
+        note=bad,
+        colophon=story,
     )
     letter = {"id": bad, "subject": bad, "sender": bad, "to": bad, "at": MORNING, "size": 7}
     form = {"email": bad, "hour": 7, "zone": bad, "website": bad}
@@ -159,7 +176,7 @@ def pages(bad: str, address: str) -> dict[str, dict[str, object]]:
         | {"paper_choices": range(1, 41), "errors": errors, "notice": bad}
         | {"today": date(2026, 1, 15), "unsubscribe_url": address},
         "edition": {"edition": issue, "items": issue.items, "sections": sections}
-        | {"earlier": address, "later": address, "personal": True},
+        | {"earlier": address, "later": address, "personal": True, "topics": (bad,)},
         "editions": {
             "editions": [{"day": issue.day, "cut": MORNING, "count": 1, "top_title": bad}]
         },

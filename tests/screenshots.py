@@ -21,7 +21,7 @@ async def take(folder: Path) -> None:
     async with Demo(sample=True, port=0).running() as seen, async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=list(QUIET))
         for name, path, width, height in (
-            ("mail", "/inbox/2/html", 680, 1000),
+            ("mail", "/inbox/3/html", 680, 1000),
             ("page", "/", 900, 1325),
         ):
             page = await browser.new_page(viewport={"width": width, "height": height})

@@ -14,7 +14,8 @@ from make import HOUR, NOON, edition, slot
 from smtp_server import SmtpServer, running
 
 from digest.app import App
-from digest.cli import main
+from digest.cli import domain, main
+from digest.cli.preview import Kind
 from digest.compose import Choice
 from digest.model import DeliveryState, SubscriberState, Verdict
 from digest.settings import load
@@ -121,6 +122,7 @@ COMMANDS = [
     ("worker",),
     ("run",),
     ("preview",),
+    ("previews",),
     ("subscribers",),
     ("subscribers", "add"),
     ("subscribers", "list"),
@@ -409,6 +411,22 @@ def test_a_preview_writes_files_and_nothing_else(digest, outside, app, tmp_path)
     assert outside.accepted == []
 
 
+@pytest.mark.usefixtures("outside")
+def test_every_kind_of_mail_can_be_previewed_into_one_folder(digest, tmp_path):
+    digest("run", "--now", "2026-01-15T06:00:00Z")
+    folder = tmp_path / "all" / "kinds"
+    code, out, _ = digest("previews", folder, *NOW)
+    assert code == 0
+    subjects = re.findall(r"^Subject: (.*)", out, re.MULTILINE)
+    assert len(set(subjects)) == len(subjects) == len(Kind)
+    written = {path.name for path in folder.iterdir()}
+    assert written == {f"{kind}.{suffix}" for kind in Kind for suffix in ("html", "txt")}
+    assert "The week to" in (folder / "weekly.txt").read_text("utf-8")
+    assert "While you were away" in (folder / "return.txt").read_text("utf-8")
+    code, out, _ = digest("preview", *NOW, "--kind", "goodbye", "--out", tmp_path / "bye.html")
+    assert (code, out.splitlines()[0]) == (0, "Subject: You have left Trending Papers")
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -532,8 +550,9 @@ def test_the_doctor_finds_nothing_wrong(digest):
     assert (code, err) == (0, "")
     found = findings(out)
     names = ["database", "links", "sender", "relay", "arxiv", "huggingface"]
-    assert list(found) == names
-    assert {mark for mark, _ in found.values()} == {"✓"}
+    assert list(found) == [*names, *domain.ADVICE]
+    assert {found[name][0] for name in names} == {"✓"}
+    assert {found[name][0] for name in domain.ADVICE} == {"→"}
 
 
 @pytest.mark.parametrize(

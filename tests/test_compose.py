@@ -1,8 +1,9 @@
 """What goes into an edition, and what one reader gets of it."""
 
+import json
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import combinations
 
 import pytest
@@ -24,7 +25,7 @@ from make import (
 from digest import compose
 from digest.compose import Choice, Pool, check_sections, choose, dump, load, select
 from digest.errors import ConfigError
-from digest.model import Earlier, MailKind, Section, SubscriberState, Term
+from digest.model import Colophon, Earlier, Form, MailKind, Section, SubscriberState, Term
 from digest.ranking import Formula, Standing
 from digest.settings import load as load_settings
 from digest.settings import resource
@@ -156,15 +157,32 @@ def test_items_come_back_from_their_json_as_they_were():
     many.append(candidate(98, paper=paper(98, published_at=None, categories=())))
     items = compose_it(many, pool=50).items
     assert len(items) == 22
-    assert load(dump(items)) == items
-    assert dump(load(dump(items))) == dump(items)
-    assert load(dump(())) == ()
+    assert load(dump(items)) == (items, Colophon())
+    assert dump(*load(dump(items))) == dump(items)
+    assert load(dump(())) == ((), Colophon())
+
+
+def test_an_edition_from_before_there_was_a_colophon_can_be_read():
+    items = compose_it([candidate(1, votes=3)]).items
+    new = json.loads(dump(items))[0]
+    old = [{k: v for k, v in one.items() if k != "before"} for one in new]
+    assert load(json.dumps(old)) == (items, Colophon())
+
+
+def test_a_colophon_and_the_places_before_belong_to_what_an_edition_is():
+    made = compose_it([candidate(n, votes=9 - n) for n in (1, 2, 3)])
+    before = edition(item(9, rank=1), item(2, rank=7))
+    told = compose.told(made, Colophon(since=day(-1)), before)
+    assert [one.before for one in told.items] == [None, 7, None]
+    assert told.id != made.id
+    assert load(dump(told.items, told.colophon)) == (told.items, told.colophon)
+    assert compose.told(made, Colophon(), None) == made
 
 
 @pytest.mark.parametrize("value", [0.1, 1e-300, -0.0, 123456789.123456789, 5e-324])
 def test_numbers_come_back_to_the_last_digit(value):
     odd = item(score=value, terms=(Term(name="votes", value=value),))
-    assert load(dump([odd])) == (odd,)
+    assert load(dump([odd])) == ((odd,), Colophon())
 
 
 def test_a_section_that_no_rule_fills_is_refused():
@@ -263,7 +281,7 @@ def test_no_selection_is_longer_than_was_asked_for(papers, sizes, share):
 
 # ── Choosing ─────────────────────────────────────────────────────────────────────────────────────
 
-DIGEST, CONFIRM, KNOWN, CHANGE = MailKind
+DIGEST, CONFIRM, KNOWN, CHANGE, *_ = MailKind
 PENDING, LEFT = SubscriberState.PENDING, SubscriberState.LEFT
 PAPERS = Choice(paper_ids=(paper_id(1), paper_id(2)))
 
@@ -317,3 +335,75 @@ def test_papers_are_only_selected_for_a_digest_that_may_go():
 
     for reader, kind in [(subscriber(state=LEFT), DIGEST), (subscriber(), KNOWN)]:
         choose(reader, kind, suppressed=None, today=day(), digest=never)
+
+
+# ── Forms ────────────────────────────────────────────────────────────────────────────────────────
+
+MONDAY = date(2026, 1, 12)
+
+
+@pytest.mark.parametrize(
+    ("wish", "today", "form"),
+    [
+        ({}, MONDAY, Form.DAILY),
+        ({"days": frozenset({0})}, MONDAY, Form.WEEKLY),
+        ({"days": frozenset({0, 3})}, MONDAY, Form.DAILY),
+        ({"paused_until": MONDAY}, MONDAY, Form.RETURN),
+        ({"paused_until": MONDAY}, MONDAY + DAY, Form.DAILY),  # the day before was the return
+        ({"paused_until": MONDAY + DAY}, MONDAY, Form.DAILY),  # not yet: no mail goes out anyway
+        # The pause ends on a Monday, and the next chosen day is Thursday.
+        ({"paused_until": MONDAY, "days": frozenset({3, 5})}, MONDAY + 3 * DAY, Form.RETURN),
+        ({"paused_until": MONDAY, "days": frozenset({3, 5})}, MONDAY + 5 * DAY, Form.DAILY),
+        ({"paused_until": MONDAY}, MONDAY + 7 * DAY, Form.DAILY),  # long ago
+        ({"paused_until": MONDAY, "days": frozenset({0})}, MONDAY, Form.WEEKLY),
+    ],
+)
+def test_what_a_digest_looks_back_on(wish, today, form):
+    assert compose.form_of(preferences(**wish), today) is form
+
+
+def test_a_week_and_a_return_bring_the_best_however_old_and_nothing_twice():
+    def aged(number, votes, freshness):
+        terms = (Term(name="votes", value=votes), Term(name="freshness", value=freshness))
+        return item(number, terms=terms, score=votes + freshness)
+
+    # In the order of a daily edition: the best paper of the week is five days old.
+    week = edition(aged(1, 3.0, 0.0), aged(2, 2.5, -0.3), aged(3, 5.0, -1.7), aged(4, 1.0, -0.2))
+    wish = preferences(papers=2)
+
+    def chosen(form, had=()):
+        return [one.paper.id for one in select(week, wish, had, SECTIONS, form)]
+
+    assert chosen(Form.DAILY) == [paper_id(1), paper_id(2)]
+    assert chosen(Form.WEEKLY) == chosen(Form.RETURN) == [paper_id(3), paper_id(1)]
+    assert chosen(Form.RETURN, {paper_id(3)}) == [paper_id(1), paper_id(2)]
+
+
+BEYOND = Section(name="beyond", title="Beyond your topics", share=0.25)
+
+
+@pytest.mark.parametrize(
+    ("topics", "expected"),
+    [
+        ((), [1, 2, 3, 4]),  # who chose nothing has nothing beyond it
+        (("cs.CL",), [1, 3, 5, 2]),  # one of four is from outside, the best, and stands last
+        (("cs.LG",), [2, 4, 6, 1]),
+    ],
+)
+def test_who_chose_topics_gets_the_best_from_beyond_them_within_its_share(topics, expected):
+    items = [
+        item(n, paper=paper(n, categories=("cs.CL" if n % 2 else "cs.LG",))) for n in range(1, 9)
+    ]
+    wish = preferences(papers=4, categories=topics)
+    chosen = select(edition(*items), wish, (), (*SECTIONS, BEYOND))
+    assert [one.paper.id for one in chosen] == [paper_id(n) for n in expected]
+
+
+def test_where_nothing_is_trending_what_is_beyond_keeps_to_its_share():
+    items = [
+        item(n, section="fresh", paper=paper(n, categories=("cs.CL" if n < 3 else "cs.LG",)))
+        for n in range(1, 9)
+    ]
+    wish = preferences(papers=4, categories=("cs.CL",))
+    chosen = select(edition(*items), wish, (), (*SECTIONS, BEYOND))
+    assert [one.paper.id for one in chosen] == [paper_id(n) for n in (1, 2, 3)]

@@ -65,7 +65,7 @@ def taken_port():
         yield other.getsockname()[1]
 
 
-def test_it_delivers_a_digest_leaves_two_mails_and_reaches_nobody_outside(tmp_path):
+def test_it_delivers_a_digest_leaves_three_mails_and_reaches_nobody_outside(tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     with taken_port() as port:
@@ -74,8 +74,12 @@ def test_it_delivers_a_digest_leaves_two_mails_and_reaches_nobody_outside(tmp_pa
     assert "The digest arrived: " in said
     assert f"127.0.0.1:{port}/" not in said  # taken: another one was found
     assert re.search(r"http://127\.0\.0\.1:\d+/inbox", said)
-    assert [path.name for path in sorted((tmp_path / "mails").iterdir())] == ["001.eml", "002.eml"]
-    letter, digest = (
+    assert [path.name for path in sorted((tmp_path / "mails").iterdir())] == [
+        "001.eml",
+        "002.eml",
+        "003.eml",
+    ]
+    letter, _, digest = (
         message_from_bytes(path.read_bytes(), policy=policy.default)
         for path in sorted((tmp_path / "mails").iterdir())
     )
@@ -126,7 +130,7 @@ def test_it_serves_its_pages_until_it_is_told_to_end(tmp_path, name):
                 ("/", "Get the digest"),
                 ("/editions", "papers"),
                 ("/inbox", READER),
-                ("/inbox/2", "The mail as HTML"),
+                ("/inbox/3", "The mail as HTML"),
                 ("/readyz", "ok"),
             ):
                 assert words in httpx2.get(url + path).text
@@ -159,7 +163,7 @@ def test_it_has_a_digest_at_any_time_of_any_day(tmp_path, now):
     assert seen.is_sample
     assert seen.report.delivered.outcomes == {DeliveryState.SENT: 1}
     assert seen.subject
-    assert len(list(tmp_path.glob("*.eml"))) == 2
+    assert len(list(tmp_path.glob("*.eml"))) == 3
 
 
 def test_without_a_network_it_takes_the_sample_and_says_so(tmp_path, monkeypatch):

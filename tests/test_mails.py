@@ -11,6 +11,7 @@ from email import policy
 from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
 
+import mails
 import make
 import pytest
 import uvicorn
@@ -21,8 +22,8 @@ from website import BASE, SENDER, website
 from digest import links
 from digest.sources.sample import SampleTransport
 
-ADA, BEN = "ada@reader.example.net", "ben@bücher.example"
-ON_THE_WIRE = {ADA: ADA, BEN: "ben@xn--bcher-kva.example"}
+ADA, BEN, CAT = "ada@reader.example.net", "ben@bücher.example", "cat@reader.example.net"
+ON_THE_WIRE = {ADA: ADA, BEN: "ben@xn--bcher-kva.example", CAT: CAT}
 DOMAIN = "digest.example.org"
 # Said of a mail to somebody who is on the list; a letter to a new address is to nobody who is.
 OF_THE_LIST = {"C01", "C02", "C06", "C07", "C14", "C15", "C16"}
@@ -82,9 +83,15 @@ def subscribe(site, email, **form):
 
 
 def a_day(site):
-    """Two readers, all four kinds of mail: (confirm, known, change, digest to ADA, to BEN)."""
+    """Three readers, one of whom leaves, and all kinds of mail, in the order of KINDS."""
+    site.do(lambda: site.app.daily.collect(site.clock()))
+    site.app.daily.edition(site.clock())  # somebody got it before: a welcome has what to show
     confirm = subscribe(site, ADA)
+    welcome = site.mails()[-1]
     subscribe(site, BEN, hour="9")
+    subscribe(site, CAT)
+    site.client.post(site.mails()[-1].link("unsubscribe"))
+    goodbye = site.mails()[-1]
     site.client.post("/subscribe", data={"email": ADA})
     known = site.mails()[-1]
     move = known.link("preferences") + "/email"
@@ -95,7 +102,14 @@ def a_day(site):
     report = site.do(site.app.run)
     assert report.delivered.outcomes == {"sent": 2}
     digests = {one.recipient: one for one in site.mails()[before:]}
-    return confirm, known, change, *(digests[ON_THE_WIRE[email]] for email in (ADA, BEN))
+    return (
+        confirm,
+        welcome,
+        known,
+        change,
+        goodbye,
+        *(digests[ON_THE_WIRE[email]] for email in (ADA, BEN)),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +121,7 @@ def day(tmp_path_factory):
             return dict(zip(KINDS, a_day(equipped(site, relay)), strict=True))
 
 
-KINDS = ("confirm", "known", "change", "digest", "second digest")
+KINDS = ("confirm", "welcome", "known", "change", "goodbye", "digest", "second digest")
 ON_THE_LIST = tuple(kind for kind in KINDS if kind != "change")
 
 
@@ -174,7 +188,7 @@ def test_message_ids_are_distinct_and_the_list_is_one(day):
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_mail_names_another_reader_or_puts_an_address_into_a_link(day, kind):
     mail = day[kind]
-    everybody = {ADA, BEN, *ON_THE_WIRE.values(), "new@reader.example.net"}
+    everybody = {ADA, BEN, CAT, *ON_THE_WIRE.values(), "new@reader.example.net"}
     others = everybody - {
         mail.recipient,
         *(k for k, v in ON_THE_WIRE.items() if v == mail.recipient),
@@ -234,7 +248,46 @@ def test_one_click_in_a_digest_ends_the_mails_at_once(site):
     assert answer.status_code == 200
     site.clock.forward(days=1)
     site.do(site.app.run)
-    assert [one.recipient for one in site.mails()[before:]] == [ON_THE_WIRE[BEN]]
+    goodbye, digest = site.mails()[before:]
+    assert (goodbye.recipient, digest.recipient) == (ADA, ON_THE_WIRE[BEN])
+    assert goodbye.message["Subject"] == "You have left Trending Papers"
+
+
+def test_the_goodbye_takes_a_leaving_back_by_a_button_and_not_by_its_link(site):
+    subscribe(site, ADA, hour="9")
+    site.client.post(f"/unsubscribe/{site.token(links.UNSUBSCRIBE, site.find(ADA))}")
+    way_back = site.mails()[-1].link("undo")
+    assert site.client.get(way_back).status_code == 200
+    assert site.find(ADA).state == "left"  # a scanner follows every link
+    for _ in range(2):
+        assert site.client.post(way_back).status_code == 200
+        assert (site.find(ADA).state, site.find(ADA).preferences.hour) == ("active", 9)
+    site.client.post(f"/unsubscribe/{site.token(links.UNSUBSCRIBE, site.find(ADA))}")
+    site.clock.forward(days=8)
+    assert site.client.post(way_back).status_code == 404
+    assert site.find(ADA).state == "left"
+
+
+def test_who_was_removed_by_the_operator_or_never_confirmed_gets_no_goodbye(site):
+    site.reader(ADA)
+    site.app.subscriptions.remove([ADA], site.clock())
+    site.client.post("/subscribe", data={"email": BEN})
+    site.client.post(site.mails()[-1].link("unsubscribe"))
+    site.do(site.app.post_letters)
+    assert [one.message["Subject"][:14] for one in site.mails()] == ["Please confirm"]
+
+
+def test_a_welcome_shows_the_latest_edition_and_comes_once(site):
+    site.do(lambda: site.app.daily.collect(site.clock()))
+    issue, _ = site.app.daily.edition(site.clock())
+    letter = subscribe(site, ADA)
+    site.client.post(letter.link("confirm"))
+    _, welcome = site.mails()
+    assert welcome.message["Subject"] == "Welcome to Trending Papers"
+    assert welcome.link("editions") == f"/editions/{issue.day}"
+    assert site.client.get(welcome.link("editions")).status_code == 200
+    titles = [title for level, title in Seen(welcome.html).headings if level == 3]
+    assert len(titles) == 5
 
 
 def test_who_leaves_after_the_mail_was_queued_gets_none(site):
@@ -245,7 +298,7 @@ def test_who_leaves_after_the_mail_was_queued_gets_none(site):
     site.client.post(f"/unsubscribe/{site.token(links.UNSUBSCRIBE, site.find(ADA))}")
     report = site.do(lambda: site.app.run(collect=False))
     assert report.delivered.outcomes == {}
-    assert len(site.taken) == before
+    assert [one.message["Subject"][:13] for one in site.mails()[before:]] == ["You have left"]
     assert site.app.store.ledger.counts()["skipped"] == 1
 
 
@@ -254,10 +307,10 @@ def test_nobody_gets_two_digests_of_a_date_or_the_same_paper_twice(site):
     for _ in range(3):
         site.do(site.app.run)
         site.clock.forward(hours=1)
-    assert len(site.taken) == 2  # the letter and one digest
+    assert len(site.taken) == 3  # two letters and one digest
     site.clock.forward(days=1)
     site.do(site.app.run)
-    first, second = (Seen(one.html).all("href") for one in site.mails()[1:])
+    first, second = (Seen(one.html).all("href") for one in site.mails()[2:])
     papers = [{href for href in found if "arxiv.org/abs/" in href} for found in (first, second)]
     assert all(papers)
     assert papers[0] & papers[1] == set()
@@ -392,3 +445,28 @@ def test_the_checker_leaves_with_one_click_and_by_nothing_less(shared, tmp_path,
     live = {row[1]: row[2] for row in rows if row[1].startswith("F")}
     assert live == {f"F0{number}": "PASS" for number in range(1, 8)}
     assert site.find(ADA).state == "left"
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory):
+    """Every kind of mail as ``make mails`` writes it."""
+    return mails.mails(tmp_path_factory.mktemp("kinds"))
+
+
+def test_the_checker_finds_nothing_wrong_with_any_kind_of_mail(shared, tmp_path, kinds):
+    folder = tmp_path / "mails"
+    folder.mkdir()
+    wanted = [name for name in kinds if name != "change"]
+    assert set(wanted) >= {"daily-1", "daily-12", "daily-40", "weekly", "return", "goodbye"}
+    for name in wanted:
+        (folder / f"{name}.eml").write_bytes(kinds[name])
+    checker = shared / "tools" / "mailcheck"
+    assert mails.check(folder, checker, wanted, "--no-tools") == 0, (
+        folder / "report.txt"
+    ).read_text()
+
+
+def test_a_mail_of_any_size_stays_below_what_gmail_shows(kinds):
+    sizes = {name: len(mails.page_of(data).encode()) for name, data in kinds.items()}
+    assert max(sizes.values()) < 100_000
+    assert sizes["daily-12"] < 40_000

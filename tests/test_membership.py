@@ -3,11 +3,11 @@
 import pytest
 from make import day, subscriber
 
-from digest.membership import Answer, barred, on_confirm, on_sign_up
+from digest.membership import Answer, barred, on_confirm, on_sign_up, on_undo
 from digest.model import MailKind, SubscriberState
 
 PENDING, ACTIVE, LEFT = SubscriberState
-DIGEST, CONFIRM, KNOWN, CHANGE = MailKind
+DIGEST, CONFIRM, KNOWN, CHANGE, WELCOME, GOODBYE = MailKind
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,19 @@ def test_what_a_confirmation_leads_to(state, after):
     assert on_confirm(state) is after
 
 
+@pytest.mark.parametrize(
+    ("state", "after"),
+    [
+        (LEFT, ACTIVE),
+        (ACTIVE, ACTIVE),  # again is as good as once
+        (PENDING, None),  # never confirmed: there was nothing to leave
+        (None, None),  # erased since
+    ],
+)
+def test_what_taking_a_leaving_back_leads_to(state, after):
+    assert on_undo(state) is after
+
+
 @pytest.mark.parametrize("state", [PENDING, ACTIVE, LEFT])
 @pytest.mark.parametrize("kind", list(MailKind))
 def test_who_complained_gets_nothing_at_all(state, kind):
@@ -76,6 +89,12 @@ def test_who_complained_gets_nothing_at_all(state, kind):
         (LEFT, CONFIRM, False),
         (LEFT, KNOWN, False),
         (LEFT, CHANGE, False),
+        (PENDING, WELCOME, False),
+        (ACTIVE, WELCOME, True),
+        (LEFT, WELCOME, False),  # left again before it was sent
+        (PENDING, GOODBYE, False),
+        (ACTIVE, GOODBYE, False),  # came back before it was sent
+        (LEFT, GOODBYE, True),
     ],
 )
 def test_which_mail_may_go_to_whom(state, kind, may_go):

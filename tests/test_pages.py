@@ -237,7 +237,7 @@ def test_a_typed_zone_is_kept_when_the_form_comes_back(visit):
 
 # ── Reading ──────────────────────────────────────────────────────────────────────────────────────
 
-PATHS = ("/", "/editions", "/inbox", "/inbox/1", "/inbox/2", "/inbox/2/html")
+PATHS = ("/", "/editions", "/inbox", "/inbox/1", "/inbox/3", "/inbox/3/html")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(375, "dark"), (1280, "light")])
@@ -272,7 +272,7 @@ def test_the_mail_stands_in_its_frame_and_leads_to_its_own_edition(visit):
 
 
 def test_no_script_runs_in_the_frame_of_a_mail(visit):
-    page = visit("/inbox/2")
+    page = visit("/inbox/3")
     sandbox = page.locator("iframe").get_attribute("sandbox")
     assert "allow-scripts" not in sandbox
     assert "allow-same-origin" not in sandbox

@@ -64,11 +64,11 @@ def test_a_spliced_mail_is_what_rendering_it_whole_gives(issue, reader, token, d
         },
     )
     press = Press(RENDERER, issue, SECTIONS, links, OTHER, head=lambda s: [s.encode()])
-    whole = RENDERER.pieces(issue, chosen, SECTIONS, links, reader)
+    whole = RENDERER.fitted(RENDERER.pieces(issue, chosen, SECTIONS, links, reader))
     plain = RENDERER.digest(issue, chosen, SECTIONS, links, reader)
     tokens = {name: split_link(getattr(links, name))[1] for name in NAMES}
     for _ in range(2):  # the second from what the press remembers
-        sheet = press.sheet([one.paper.id for one in chosen])
+        sheet = press.sheet([one.paper.id for one in chosen], topics=reader.preferences.categories)
         mail = sheet.fill(press.own(reader, tokens))
         before, between, after = mime.frame(mime.boundary(issue.id))
         parts_ = (before, encoded(whole.text), between, encoded(whole.html), after)

@@ -93,7 +93,8 @@ def test_no_page_or_mail_links_to_a_hostile_address(renderer, address):
 @pytest.mark.parametrize("bad", HOSTILE, ids=lambda bad: ascii(bad[:16]))
 def test_no_mail_lets_hostile_text_through(renderer, bad):
     bad_item, reader = hostile_item(bad, "https://a.example.org/"), hostile_reader(bad)
-    made = [renderer.digest(edition(1), [bad_item], (), LINKS, reader)]
+    issue = pages(bad, "https://a.example.org/")["edition"]["edition"]
+    made = [renderer.digest(issue, [bad_item], (), LINKS, reader)]
     made += [renderer.letter(kind, LINKS, reader) for kind in LETTERS]
     for one in made:
         check_harmless(one.html)

@@ -1,11 +1,13 @@
 """Settings: the file, the environment, secrets; and every way to get them wrong."""
 
 import os
+import re
 import traceback
 from pathlib import Path
 
 import pytest
 
+from digest import colours
 from digest.app import App
 from digest.errors import ConfigError
 from digest.settings import Settings, load
@@ -33,7 +35,7 @@ def complaint(tmp_path: Path, toml: str = "", **environ: str) -> str:
 
 def test_the_bundled_file_loads_and_all_its_weights_are_of_signals_that_come():
     bundled = load(environ={})
-    assert [section.name for section in bundled.mail_sections()] == ["trending", "fresh"]
+    assert [section.name for section in bundled.mail_sections()] == ["trending", "fresh", "beyond"]
     assert {source.name for source in App(bundled).sources} == {"arxiv", "huggingface"}
 
 
@@ -60,6 +62,29 @@ def test_the_environment_overrides_one_key_of_a_table_and_leaves_the_others(tmp_
     read = settings(tmp_path, toml, DIGEST_SOURCES__ARXIV__BASE_URL="http://127.0.0.1:9")
     assert read.sources.arxiv.categories == ("math.GT",)
     assert read.sources.arxiv.base_url == "http://127.0.0.1:9"
+
+
+def test_a_brand_names_the_colours_it_changes_and_keeps_the_others(tmp_path):
+    brand = settings(tmp_path, '[brand.light]\naccent = "#7a1fa2"\n').brand
+    assert brand.light == {**colours.LIGHT, "accent": "#7a1fa2"}
+    assert brand.dark == colours.DARK
+    assert settings(tmp_path, "").brand.light == colours.LIGHT
+
+
+@pytest.mark.parametrize(
+    ("toml", "reason"),
+    [
+        ('[brand.light]\nsoft = "#cccccc"', "soft on page has a contrast of 1.4, less than 4.5"),
+        ('[brand.dark]\nink = "#000000"', "ink on page has a contrast of"),
+        ('[brand.light]\nblink = "#000000"', "'blink' is no colour of ours"),
+        ('[brand.light]\nink = "red; } body { display: none"', "brand.light.ink"),  # no CSS gets in
+        ('[brand]\ntext_font = "Arial\'; x"', "brand.text_font"),
+        ('[brand]\nimage = "logo.png"', "brand.image: there is no such setting"),
+    ],
+)
+def test_a_brand_that_cannot_be_read_is_refused_by_name(tmp_path, toml, reason):
+    with pytest.raises(ConfigError, match=re.escape(reason)):
+        settings(tmp_path, toml)
 
 
 def test_lists_and_tables_of_the_environment_are_json(tmp_path):
@@ -330,7 +355,7 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path, name):
 
 def test_a_section_that_no_rule_fills_is_refused_by_the_app(tmp_path):
     read = settings(tmp_path, "[[sections]]\nname = 'hot'\ntitle = 'Hot'\nshare = 1")
-    with pytest.raises(ConfigError, match=r"'hot' \(known: trending, fresh\)"):
+    with pytest.raises(ConfigError, match=r"'hot' \(known: trending, fresh, beyond\)"):
         App(read)
 
 

@@ -93,6 +93,16 @@ def test_replacements_are_listed_and_are_no_papers_and_cross_lists_are_merged():
     assert harvest.listed == 5
 
 
+def test_a_replacement_says_its_version_of_a_paper_and_is_no_new_one():
+    revised = item(1, "replace", guid="oai:arXiv.org:2601.00001v3")
+    first = item(2, "replace")  # claims to be the first version: nothing was revised
+    harvest = fetched(feed(revised, first, item(3)))
+    assert [paper.id for paper in harvest.papers] == ["2601.00003"]
+    said = [(one.paper_id, one.value) for one in harvest.signals if one.name == "revised"]
+    assert said == [("2601.00001", 3.0)]
+    assert all(one.at <= NOW for one in harvest.signals)
+
+
 def test_the_announcement_type_is_read_from_the_description_where_its_element_is_missing():
     batch = parse(feed(item(1, "replace")).replace(b"arxiv:announce_type", b"arxiv:other"))
     assert [entry.kind for entry in batch.entries] == ["replace"]

@@ -88,6 +88,21 @@ def test_an_entry_becomes_a_paper_and_what_was_observed_of_it():
     assert harvest.visits == (Visit(url=URL, etag='W/"1"'),)
 
 
+@pytest.mark.parametrize(
+    ("organization", "lab"),
+    [
+        ({"name": "isl", "fullname": "Institute of Slow Learning"}, "Institute of Slow Learning"),
+        ({"name": "isl", "fullname": None}, "isl"),
+        ({"name": "\n "}, ""),
+        ("isl", ""),  # no table
+        (None, ""),
+    ],
+)
+def test_the_organisation_behind_a_paper_is_its_lab(organization, lab):
+    harvest, _ = fetched([entry(1, organization=organization)])
+    assert [paper.lab for paper in harvest.papers] == [lab]
+
+
 def test_an_entry_needs_no_more_than_an_id_and_a_title():
     harvest, _ = fetched([{"paper": {"id": "2406.00001", "title": "Bare"}}])
     assert [paper.title for paper in harvest.papers] == ["Bare"]

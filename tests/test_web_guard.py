@@ -240,7 +240,7 @@ def test_no_line_break_in_any_field_reaches_a_header_of_a_mail_or_of_an_answer(t
                     check_headers(answer := site.client.post(path, data=sent))
                     assert "x-injected" not in answer.headers
             token = "".join(f"%{byte:02X}" for byte in evil.encode())
-            for route in ("confirm", "move", "unsubscribe", "preferences", "editions"):
+            for route in ("confirm", "move", "undo", "unsubscribe", "preferences", "editions"):
                 assert "x-injected" not in site.client.get(f"/{route}/{token}").headers
         assert server.accepted  # what was good in between did lead to letters
         for taken in server.accepted:

@@ -15,7 +15,7 @@ STATES = ("pending", "active", "left", "suppressed")
 FORM = {"hour": "9", "zone": "Europe/Berlin", "website": ""}
 BASE = "https://digest.example.org"
 ONE_CLICK = "List-Unsubscribe=One-Click"
-ROUTES = ("confirm", "move", "unsubscribe", "preferences")
+ROUTES = ("confirm", "move", "undo", "unsubscribe", "preferences")
 
 
 @pytest.fixture

@@ -28,7 +28,14 @@ SENDER = {
     "reply_to": "hello@digest.example.org",
     "postal_address": "12 Linden Road, 10115 Berlin, Germany",
 }
-SCOPES = (links.CONFIRM, links.CHANGE, links.PREFERENCES, links.UNSUBSCRIBE, links.EDITION)
+SCOPES = (
+    links.CONFIRM,
+    links.CHANGE,
+    links.UNDO,
+    links.PREFERENCES,
+    links.UNSUBSCRIBE,
+    links.EDITION,
+)
 
 
 @dataclass

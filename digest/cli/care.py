@@ -8,7 +8,7 @@ import typer
 
 from digest import parts
 from digest.app import App
-from digest.cli import show
+from digest.cli import domain, show
 from digest.cli.options import Config, application
 from digest.errors import ConfigError, DigestError, SourceError
 from digest.intake import dkim_signer
@@ -33,6 +33,7 @@ def doctor(config: Config = None) -> None:
     """Check settings, database, relay and sources, and say what to do about what is wrong."""
     app = application(config)
     rows = [(name, *_try(check)) for name, check in _checks(app)]
+    rows += domain.advice(app)
     show.table("Doctor", ("what", "", "result"), rows)
     if any(mark == "✗" for _, mark, _ in rows):
         raise typer.Exit(1)
@@ -79,6 +80,7 @@ def _links(app: App) -> str:
 
 def _sender(app: App) -> str:
     app.require_sender()
+    domain.require_domain(app)
     return f"{app.settings.sender.address}, {app.settings.sender.postal_address}"
 
 

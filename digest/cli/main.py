@@ -6,7 +6,7 @@ import sys
 import typer
 
 from digest import __version__
-from digest.cli import backtest, care, ledger, readers, returns, run, serving
+from digest.cli import backtest, care, ledger, preview, readers, returns, run, serving
 from digest.cli.show import fail
 from digest.errors import DigestError
 
@@ -23,7 +23,8 @@ cli.command()(serving.web)
 cli.command()(serving.scheduler)
 cli.command()(serving.worker)
 cli.command()(run.run)
-cli.command()(run.preview)
+cli.command()(preview.preview)
+cli.command()(preview.previews)
 cli.add_typer(readers.commands, name="subscribers")
 cli.add_typer(ledger.commands, name="deliveries")
 cli.add_typer(returns.bounces, name="bounces")

@@ -1,20 +1,16 @@
-"""The day by hand: ``run`` does it, ``preview`` shows the mail, ``demo`` shows everything."""
+"""The day by hand: ``run`` does it, ``demo`` shows everything."""
 
 import asyncio
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from digest import compose
 from digest.app import App, DayReport
 from digest.cli import show
 from digest.cli.options import Config, Now, application, instant
 from digest.cli.serving import until_told
 from digest.demo import Demo
-from digest.errors import InputError
-from digest.model import Edition, Subscriber, SubscriberState
 
 
 def run(config: Config = None, now: Now = "") -> None:
@@ -30,53 +26,6 @@ async def _run(app: App) -> DayReport:
             return await app.run(progress=progress)
     finally:
         await app.close()
-
-
-def preview(
-    config: Config = None,
-    now: Now = "",
-    day: Annotated[str, typer.Option(help="The edition of this date (default: as of now).")] = "",
-    out: Annotated[Path, typer.Option(help="The HTML file; .txt beside it.")] = Path("digest.html"),
-) -> None:
-    """Write the mail as HTML and text, without sending anything."""
-    app = application(config, now)
-    edition = _edition(app, day)
-    items = compose.select(edition, app.defaults, (), app.settings.mail_sections())
-    if not items:
-        raise InputError("day", f"nothing to show: {edition.note or 'no papers'}")
-    reader = Subscriber(
-        id=0,
-        key="preview",
-        email="reader@example.org",
-        state=SubscriberState.ACTIVE,
-        preferences=app.defaults,
-        created_at=app.clock(),
-        confirmed_at=app.clock(),
-    )
-    links = app.writer.links(reader, edition)
-    mail = app.renderer.digest(edition, items, app.settings.mail_sections(), links, reader)
-    text = out.with_suffix(".txt")
-    if text == out:
-        raise InputError("out", f"--out {out}: the HTML goes there, and the text beside it as .txt")
-    try:
-        out.write_text(mail.html, "utf-8")
-        text.write_text(mail.text, "utf-8")
-    except OSError as error:
-        raise InputError("out", f"cannot write {error.filename}: {error.strerror}") from error
-    show.say(f"Subject: {mail.subject}")
-    show.say(f"{len(items)} papers, {len(mail.html.encode()) / 1024:.0f} KB: {out} and {text}")
-
-
-def _edition(app: App, day: str) -> Edition:
-    if not day:
-        return app.daily.draft(app.clock())[0]
-    try:
-        found = app.store.editions.of_day(date.fromisoformat(day))
-    except ValueError as error:
-        raise InputError("day", f"--day {day!r} is not like 2026-01-15") from error
-    if found is None:
-        raise InputError("day", f"there is no edition of {day}")
-    return found
 
 
 def demo(

@@ -17,7 +17,16 @@ from digest.model.deliveries import (
     ReceivedMail,
     Verdict,
 )
-from digest.model.editions import Edition, Item, Section, Term
+from digest.model.editions import (
+    Colophon,
+    Edition,
+    Form,
+    Gap,
+    Item,
+    Revision,
+    Section,
+    Term,
+)
 from digest.model.feedback import (
     Action,
     Alert,
@@ -59,6 +68,7 @@ __all__ = [
     "Batch",
     "Candidate",
     "Claim",
+    "Colophon",
     "Consent",
     "Delivery",
     "DeliveryReport",
@@ -70,6 +80,8 @@ __all__ = [
     "Feedback",
     "FeedbackKind",
     "FetchState",
+    "Form",
+    "Gap",
     "Harvest",
     "History",
     "Item",
@@ -85,6 +97,7 @@ __all__ = [
     "Preferences",
     "QueueView",
     "ReceivedMail",
+    "Revision",
     "Ruling",
     "Section",
     "Signal",

@@ -15,6 +15,8 @@ class MailKind(StrEnum):
     CONFIRM = "confirm"  # please confirm your subscription
     KNOWN = "known"  # you are subscribed already; here are your preferences
     CHANGE = "change"  # please confirm your new address
+    WELCOME = "welcome"  # you are confirmed; here is what the last edition had
+    GOODBYE = "goodbye"  # you have left; undo it if that was a slip
 
 
 class DeliveryState(StrEnum):

@@ -12,6 +12,7 @@ class Paper:
 
     ``id`` is canonical: an arXiv id without version (``2601.01234``, ``hep-ex/0307015``).
     ``categories`` has the primary one first and is empty while nobody has told them.
+    ``lab`` is the organisation behind it, where a source names one.
     ``links`` maps ``paper``, ``pdf``, ``code``, ``project``, ``discussion``, and the pages of who
     put it on a list (``submitter``, ``organisation``), to http(s) addresses.
     """
@@ -24,6 +25,7 @@ class Paper:
     source: str
     published_at: datetime | None = None
     links: Mapping[str, str] = field(default_factory=dict)
+    lab: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +34,8 @@ class Signal:
 
     ``name`` says what was counted: ``votes``, ``comments``, ``stars``, ``followers`` (of who put
     the paper on the list), ``code`` or ``project`` (1 where the paper has such a link), ``listed``
-    (1 at the instant a list took the paper up) and ``announced`` (1 at the instant arXiv announced
-    it).
+    (1 at the instant a list took the paper up), ``announced`` (1 at the instant arXiv announced it)
+    and ``revised`` (the version announced).
     """
 
     paper_id: str

@@ -46,6 +46,16 @@ def _entity(found: re.Match[str]) -> str:
     return html5.get(f"{name};", found[0]) if name else unescape(found[0])
 
 
+def sentences(text: str) -> list[str]:
+    """The sentences of one line of text; joined by spaces they are the text again."""
+    found, start = list[str](), 0
+    for end in (one.end() for one in _SENTENCE_END.finditer(text)):
+        if not _ABBREVIATION.search(text[max(0, end - 8) : end]):
+            found.append(text[start:end].strip())
+            start = end
+    return [one for one in (*found, text[start:].strip()) if one]
+
+
 def shorten(text: str, limit: int) -> str:
     """At most ``limit`` characters of one line of text.
 

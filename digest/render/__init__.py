@@ -8,19 +8,21 @@ Three walls stand between a feed and a reader, for every template alike: autoesc
 filters ``link`` and ``href`` (no address but http, https and our own paths).
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
 from css_inline import CSSInliner
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
+from digest.excerpt import excerpt
+from digest.fit import fit
 from digest.model import (
+    Colophon,
     Edition,
+    Form,
     Item,
     MailKind,
     MailLinks,
@@ -30,35 +32,13 @@ from digest.model import (
 )
 from digest.notation import name_list, shorten
 from digest.render import filters
+from digest.render.groups import Groups, grouped
+from digest.render.look import Look
+from digest.render.pieces import Pieces, cut, fitted, laid, mark, size, sizes, whole
 
-# ``cut(name)`` in a template: here begins a piece of that name. The mark is a character that
-# ``visible`` takes away, so nothing that a feed or a reader says is ever taken for one. It stands
-# in a comment where HTML knows no text, as between the rows of a table.
-_CUT = re.compile("(?:<!--)?\x10(\\w*)\x10(?:-->)?")
+__all__ = ["Look", "Renderer", "Words", "grouped"]
+
 _REMEMBERED = 4096  # texts whose readable form is kept: some days' pools of titles and abstracts
-
-
-Groups = list[tuple[Section, list[tuple[int, Item]]]]  # as ``grouped`` returns them
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What the operator says of themselves on every page and in every mail."""
-
-    site_name: str
-    tagline: str
-    base_url: str
-    postal_address: str
-    sender_name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pieces:
-    """A digest cut up: its subject, and each part as (name, text), in order; '' is the frame."""
-
-    subject: str
-    html: list[tuple[str, str]]
-    text: list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +47,7 @@ class Words:
 
     subject: str
     preheader: str
+    title: str
     summary: str
 
 
@@ -81,6 +62,13 @@ class Renderer:
         self._look = look
         self._environment = _environment(folder)
         self._environment.globals["look"] = look
+        # What a macro of a text template says is plain text: as a filter's value it is escaped.
+        self._environment.filters |= {
+            "moved": self._moved,
+            "news": self._news,
+            "read": self._read,
+            "receipt": self._receipt,
+        }
         self._titled = self._environment.filters["titled"]
         self._said = lru_cache(_REMEMBERED)(self._say)
         self._reason = lru_cache(_REMEMBERED)(self._render_reason)
@@ -93,15 +81,26 @@ class Renderer:
         sections: Sequence[Section],
         links: MailLinks,
         reader: Subscriber,
+        *,
+        form: Form = Form.DAILY,
     ) -> MailText:
-        """The daily mail: ``items`` in their order, under the headings of ``sections``.
+        """A reader's mail: ``items`` in their order, under the headings of ``sections``.
+
+        Its HTML stays below ``fit.LIMIT`` bytes: what has no room is left to the edition's page.
 
         Raises:
             ValueError: there are no items; an empty mail is never sent.
         """
-        made = self.pieces(edition, items, sections, links, reader)
+        made = self.fitted(self.pieces(edition, items, sections, links, reader, form=form))
         html, text = ("".join(text for _, text in part) for part in (made.html, made.text))
         return MailText(subject=made.subject, html=html, text=text)
+
+    def fitted(self, made: Pieces) -> Pieces:
+        """What of a mail has room in it."""
+        html, text = laid(made.html), laid(made.text)
+        kept = fit(size(html.head) + size(html.foot), sizes(html))
+        web = self.web(len(html.papers) - kept.papers)
+        return replace(made, html=fitted(html, kept, web), text=fitted(text, kept, web))
 
     def pieces(
         self,
@@ -110,35 +109,66 @@ class Renderer:
         sections: Sequence[Section],
         links: MailLinks,
         reader: Subscriber,
+        *,
+        form: Form = Form.DAILY,
     ) -> Pieces:
-        """As ``digest``, cut up where what one reader has in common with others begins and ends.
+        """As ``digest``, whole, cut up where what one reader has in common with others begins.
 
         Raises:
             ValueError: as ``digest``.
         """
         if not items:
             raise ValueError(f"edition {edition.id}: a digest without papers")
-        groups = grouped(items, sections)
-        words = self.words(edition, groups)
+        groups = grouped(items, sections, reader.preferences.categories)
+        words = self.words(edition, groups, form)
         said = asdict(words) | {
             "reason": self.reason(reader),
             "sent_to": filters.one_line(reader.email),
+            "news": [line for line, _ in self._news(edition.colophon)],
+            "read": self._read(edition.colophon),
+            "web": self.web(0),
         }
         context = {"edition": edition, "groups": groups, "links": links, "words": said}
         html, text = self._parts("digest", context)
-        return Pieces(subject=words.subject, html=_cut(html), text=_cut(text))
+        return Pieces(subject=words.subject, html=cut(html), text=cut(text))
 
-    def words(self, edition: Edition, groups: Groups) -> Words:
+    def words(self, edition: Edition, groups: Groups, form: Form = Form.DAILY) -> Words:
         """The words of a digest with these papers."""
         items = [item for _, cards in groups for _, item in cards]
         titles = [self._titled(item.paper, 80) for item in items[:4]]
         counts = tuple((len(cards), section.name) for section, cards in groups)
-        summary = self._said("summary", len(items), counts)
+        since, pool = edition.colophon.since, len(edition.items)
+        new = sum(item.before is None for item in edition.items) if since else 0
+        summary = self._said("summary", len(items), counts, form, pool, new, since)
         return Words(
-            subject=self._said("subject", edition.day, self._titled(items[0].paper)),
+            subject=self._said("subject", edition.day, self._titled(items[0].paper), form),
+            title=self._said("title", edition.day, form),
             summary=summary,
             preheader=self._say("preheader", edition.day, summary, titles[1:], items[0].why),
         )
+
+    def web(self, left_out: int) -> str:
+        """The words of the link to the edition, where so many papers had no room in the mail."""
+        return self._said("web", left_out)
+
+    def _news(self, colophon: Colophon) -> list[tuple[str, str]]:
+        """What else there is to say of the day, each with an address or '': gaps, revisions."""
+        gaps = [(self._say("gap", one), "") for one in colophon.gaps]
+        return gaps + [(self._say("revised", one), one.url) for one in colophon.revised]
+
+    def _read(self, colophon: Colophon) -> str:
+        return self._say("read", colophon.looks)
+
+    def _moved(self, item: Item, colophon: Colophon) -> str:
+        """Where the paper stood in the edition before; '' where there was none."""
+        if colophon.since is None:
+            return ""
+        places = None if item.before is None else item.before - item.rank
+        return self._said("moved", item.rank, places, colophon.since)
+
+    def _receipt(self, item: Item) -> str:
+        parts = [(part.name, part.value) for part in filters.parts(item.terms) if part.percent]
+        return self._say("receipt", f"{item.score:.3g}", parts)
 
     def _say(self, what: str, *about: object) -> str:
         """What the template has to say about something, in one line."""
@@ -153,20 +183,32 @@ class Renderer:
         template = self._environment.get_template("mail/words/reason.txt.j2")
         return filters.one_line(template.render(since=since))
 
-    def letter(self, kind: MailKind, links: MailLinks, reader: Subscriber) -> MailText:
-        """A mail that answers one request of one person: CONFIRM, KNOWN or CHANGE."""
+    def letter(
+        self,
+        kind: MailKind,
+        links: MailLinks,
+        reader: Subscriber,
+        *,
+        edition: Edition | None = None,
+    ) -> MailText:
+        """A mail that answers something one person did; a welcome shows what an edition has."""
         words = self._environment.get_template(f"mail/words/{kind.value}.txt.j2")
-        said = words.make_module({"links": links, "reader": reader})
-        html, text = self._parts("letter", {"links": links, "words": said})
+        shown = edition if kind is MailKind.WELCOME and edition and edition.items else None
+        said = words.make_module({"links": links, "reader": reader, "edition": shown})
+        html, text = self._parts("letter", {"links": links, "words": said, "edition": shown})
         return MailText(
             subject=filters.one_line(str(said.subject)),  # type: ignore[attr-defined]
-            html=_CUT.sub("", html),
-            text=_CUT.sub("", text),
+            html=whole(html),
+            text=whole(text),
         )
 
     def page(self, name: str, **context: object) -> str:
         """The web page ``web/<name>.html.j2``; each template begins with the names it takes."""
         return self._environment.get_template(f"web/{name}.html.j2").render(context)
+
+    def brand(self) -> str:
+        """The style sheet with the operator's colours and fonts."""
+        return self._environment.get_template("web/brand.css.j2").render()
 
     def consent(self) -> str:
         """What somebody agrees to by signing up, as shown there and as kept in the record."""
@@ -178,23 +220,6 @@ class Renderer:
         html = get(f"mail/{form}.html.j2").render(context)
         text = get(f"mail/{form}.txt.j2").render(context).strip() + "\n"
         return _dense(self._inliner.inline(html)), text
-
-
-def grouped(items: Sequence[Item], sections: Sequence[Section]) -> Groups:
-    """The sections that have papers, in order, each with its (number in the mail, item).
-
-    A paper of a section that is no longer configured stands last, under that section's name.
-    """
-    known = {section.name for section in sections}
-    names = dict.fromkeys(item.section for item in items if item.section not in known)
-    gone = [Section(name=name, title=shorten(name.capitalize(), 60), share=0) for name in names]
-    number, groups = 1, []
-    for section in (*sections, *gone):
-        mine = [item for item in items if item.section == section.name]
-        if mine:
-            groups.append((section, list(enumerate(mine, start=number))))
-            number += len(mine)
-    return groups
 
 
 def _environment(folder: Path) -> Environment:
@@ -211,12 +236,19 @@ def _environment(folder: Path) -> Environment:
     plain = lru_cache(_REMEMBERED)(filters.plain)
     short = lru_cache(_REMEMBERED)(shorten)
     names = lru_cache(_REMEMBERED)(name_list)
-    environment.globals |= {"grouped": grouped, "cut": _mark}
+    quoted = lru_cache(_REMEMBERED)(lambda text: excerpt(plain(text)))
+    environment.globals |= {"grouped": grouped, "cut": mark}
     environment.filters |= {
         "readable": plain,
         "shorten": short,
         "titled": filters.titled(plain, short),
         "names": lambda authors, most=4: shorten(names(tuple(authors), most), 160),
+        "byline": lambda paper, most=4: filters.byline(
+            names(tuple(paper.authors), most), plain(paper.lab)
+        ),
+        "excerpt": quoted,
+        "parts": filters.parts,
+        "underlined": filters.underlined,
         "date": lru_cache(_REMEMBERED)(filters.dated),
         "link": filters.link,
         "href": filters.href,
@@ -234,15 +266,6 @@ def _escaped(name: str | None) -> bool:
     Jinja's ``select_autoescape`` looks at the last suffix and would leave ``.html.j2`` open.
     """
     return not (name or "").endswith(".txt.j2")
-
-
-def _mark(name: str = "") -> Markup:
-    return Markup(f"\x10{name}\x10")  # noqa: S704 - a template's own word
-
-
-def _cut(part: str) -> list[tuple[str, str]]:
-    first, *rest = _CUT.split(part)
-    return [("", first), *zip(rest[::2], rest[1::2], strict=True)]
 
 
 def _dense(html: str) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from markupsafe import Markup
 
 from digest.model import Paper, Term
-from digest.notation import readable
+from digest.notation import readable, shorten
 
 # What a title may not do to the line it stands in: control characters, half surrogate pairs,
 # U+FFFE/U+FFFF, and the bidi controls that make text read as something else (Unicode TR 36, 2.6).
@@ -30,6 +30,7 @@ _LINK_LABELS = {
     "discussion": "Discussion",
 }
 _FIXED_BELOW = 1000.0  # from there on a number is written with an exponent
+_MOST_PARTS = 8  # of a score, in a mail
 _FACTOR_LIMIT = 12.0  # beyond exp(±12) a factor says nothing to a person
 
 
@@ -43,6 +44,16 @@ class Bar:
     x: float
     width: float
     zero: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """One term of a score as a cell of a bar: whole ``percent`` of all terms, up or down."""
+
+    name: str
+    value: str
+    percent: int
+    lifts: bool
 
 
 def visible(value: object) -> object:
@@ -71,13 +82,19 @@ def titled(plain: Callable[[str], str], short: Callable[[str, int], str]) -> Cal
     return of
 
 
+def byline(authors: str, lab: str) -> str:
+    """Who wrote a paper, and where: both as they shall be read."""
+    return " · ".join(part for part in (shorten(authors, 160), shorten(lab, 60)) if part)
+
+
 def dated(value: date | datetime, style: str = "long") -> str:
-    """A day as ``long``, ``short``, ``day`` or ``month``; an instant as ``instant`` (UTC)."""
+    """A day as ``long``, ``short``, ``day``, ``month``; an instant as ``instant`` or ``clock``."""
     written = {
         "long": f"{value:%A}, {value.day} {value:%B %Y}",
         "short": f"{value:%a} {value.day} {value:%b}",
         "day": f"{value.day} {value:%B %Y}",
         "month": f"{value:%B %Y}",
+        "clock": f"{value:%H:%M} UTC",
         "instant": f"{value.day} {value:%B %Y, %H:%M} UTC",
     }
     return written[style]
@@ -128,6 +145,27 @@ def bars(terms: Sequence[Term]) -> Iterator[Bar]:
             width=round(abs(value) * scale, 2),
             zero=round(-low * scale, 2),
         )
+
+
+def parts(terms: Sequence[Term]) -> list[Share]:
+    """The terms of a score for a small bar: what lifts it first, each as large as its value."""
+    finite = [term for term in terms if math.isfinite(term.value)][:_MOST_PARTS]
+    total = sum(abs(term.value) for term in finite)
+    shares = [
+        Share(
+            name=term.name,
+            value=signed(term.value),
+            percent=round(100 * (abs(term.value) / total)) if 0 < total < math.inf else 0,
+            lifts=term.value > 0,
+        )
+        for term in finite
+    ]
+    return sorted(shares, key=lambda share: not share.lifts)
+
+
+def underlined(title: str) -> str:
+    """A section's heading in plain text."""
+    return f"{title.upper()}\n{'-' * min(len(title), 72)}"
 
 
 def wrapped(text: str, indent: int = 0, width: int = 74) -> str:

@@ -28,6 +28,7 @@ from digest.model import Section
 from digest.settings.returns import Bounces, Dkim, Suppression, Webhooks
 from digest.settings.tables import (
     ArxivPart,
+    Brand,
     DeliveryPart,
     HuggingFacePart,
     Network,
@@ -88,6 +89,7 @@ class Settings(BaseSettings):
     state_dir: Path | None = None
     trusted_proxies: tuple[Network, ...] = ()
     site: Site = Site()
+    brand: Brand = Brand()
     sender: Sender = Sender()
     smtp: Smtp = Smtp()
     schedule: Schedule = Schedule()
@@ -97,6 +99,7 @@ class Settings(BaseSettings):
     sections: tuple[SectionPart, ...] = (
         SectionPart(name="trending", title="Trending", share=1.0),
         SectionPart(name="fresh", title="Fresh, no votes yet", share=0.25),
+        SectionPart(name="beyond", title="Beyond your topics", share=0.1),
     )
     sources: Sources = Sources()
     delivery: DeliveryPart = DeliveryPart()

@@ -15,8 +15,11 @@ from pydantic import (
     HttpUrl,
     SecretStr,
     TypeAdapter,
+    ValidationInfo,
+    field_validator,
 )
 
+from digest import colours
 from digest.model import EVERY_DAY
 from digest.taxonomy import CATEGORIES
 from digest.timetable import known_zones
@@ -74,6 +77,8 @@ Weekdays = Annotated[frozenset[int], BeforeValidator(_weekdays)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Network = Annotated[str, AfterValidator(_network)]
 Line = Annotated[str, AfterValidator(_one_line)]
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
+Fonts = Annotated[str, Field(pattern=r"^[A-Za-z0-9 ,-]+$")]
 # Bounds of what multiplies a logarithm keep every score a finite number.
 Weight = Annotated[float, Field(ge=-5, le=5)]
 Limit = Annotated[float, Field(ge=0)]
@@ -90,6 +95,31 @@ class Site(Part):
 
     name: Line = "Trending Papers"
     tagline: Line = "The papers that matter today, and why each is there."
+
+
+class Brand(Part):
+    """How mails and pages look: a text for a logo, colours of both schemes, fonts.
+
+    Every colour of ``colours.LIGHT`` may be named; those that are not stay as they are. Text that
+    would be hard to read on its ground is an error that says which.
+    """
+
+    logo: Line = ""
+    light: Mapping[str, Colour] = Field(default_factory=dict, validate_default=True)
+    dark: Mapping[str, Colour] = Field(default_factory=dict, validate_default=True)
+    text_font: Fonts = "-apple-system,Segoe UI,Roboto,Arial,sans-serif"
+    title_font: Fonts = "Georgia,serif"
+
+    @field_validator("light", "dark")
+    @classmethod
+    def _readable(cls, given: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+        usual = colours.DARK if info.field_name == "dark" else colours.LIGHT
+        if unknown := sorted(given.keys() - usual.keys()):
+            raise ValueError(f"{unknown[0]!r} is no colour of ours (there are {', '.join(usual)})")
+        palette = {**usual, **given}
+        for text, ground, ratio in colours.unreadable(palette):
+            raise ValueError(f"{text} on {ground} has a contrast of {ratio:.1f}, less than 4.5")
+        return palette
 
 
 class Sender(Part):

@@ -81,7 +81,10 @@ class Source:
             source=self.name,
             state=state,
             papers=tuple(entry.paper for entry in papers),
-            signals=tuple(signal for entry in papers for signal in _signals(entry, now)),
+            signals=(
+                *(signal for entry in papers for signal in _signals(entry, now)),
+                *(_revised(entry, now) for entry in batch.replaced if entry.version > 1),
+            ),
             visits=() if state is FetchState.FAILED else (_remember(batch, answer, last, state),),
             listed=batch.listed,
             note="; ".join(part for part in (remark, batch.note) if part),
@@ -172,5 +175,11 @@ def _signals(entry: Entry, now: datetime) -> list[Signal]:
     return signals
 
 
-def _signal(entry: Entry, name: str, at: datetime) -> Signal:
-    return Signal(paper_id=entry.paper.id, source=NAME, name=name, value=1.0, at=at)
+def _revised(entry: Entry, now: datetime) -> Signal:
+    """A new version, of a paper that is known or not: the store keeps only what is."""
+    at = min(entry.announced_at or now, now)
+    return _signal(entry, "revised", at, float(entry.version))
+
+
+def _signal(entry: Entry, name: str, at: datetime, value: float = 1.0) -> Signal:
+    return Signal(paper_id=entry.paper.id, source=NAME, name=name, value=value, at=at)

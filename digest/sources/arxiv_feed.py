@@ -20,6 +20,7 @@ CREATOR_LENGTH = fields.AUTHORS * fields.NAME_LENGTH
 _PREFIX = re.compile(
     r"\s*arXiv:\S{1,60}\s+Announce Type:\s*(?P<kind>[a-z-]{1,20})\s+(?:Abstract:)?\s*"
 )
+_VERSION = re.compile(r"v([1-9]\d{0,3})$", re.ASCII)
 # Follows the comma of a name and is none itself: "Sammy Davis, Jr.".
 _SUFFIX = re.compile(r"(?:Jr|Sr)\.?|I{2,3}|IV", re.IGNORECASE)
 
@@ -29,12 +30,14 @@ class Entry:
     """A paper as one batch lists it.
 
     ``kind`` is arXiv's announcement type, empty in the API's answers, which announce nothing;
-    ``announced_at`` is the day of the announcement, the midnight of New York it began with.
+    ``announced_at`` is the day of the announcement, the midnight of New York it began with;
+    ``version`` is the paper's, 1 where none is told.
     """
 
     paper: Paper
     kind: str
     announced_at: datetime | None
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,11 @@ class Batch:
     def announced(self) -> tuple[Entry, ...]:
         """The new papers and cross-lists; what has no type at all is taken for new."""
         return tuple(entry for entry in self.entries if not entry.kind or entry.kind in KINDS)
+
+    @property
+    def replaced(self) -> tuple[Entry, ...]:
+        """The new versions of papers that were announced before: no new papers."""
+        return tuple(entry for entry in self.entries if entry.kind.startswith("replace"))
 
 
 def parse(data: bytes) -> Batch:
@@ -121,6 +129,7 @@ def _entry(raw: Mapping[str, Any], *, rss: bool) -> Entry | None:
         ),
         kind=kind,
         announced_at=published if announces else None,
+        version=int(found[1]) if (found := _VERSION.search(str(raw.get("id")))) else 1,
     )
 
 

@@ -213,6 +213,7 @@ def _sighting(entry: object) -> Sighting | None:
         source=NAME,
         published_at=instant(raw.get("publishedAt")),
         links=links,
+        lab=_lab(entry, raw),
     )
     listed_at, listed_on = _listing(raw)
     return Sighting(
@@ -267,6 +268,16 @@ def _names(authors: object) -> Iterable[str]:
         shown = isinstance(author, dict) and not author.get("hidden")
         if shown and (name := one_line(author.get("name"), limit=fields.NAME_LENGTH)):
             yield name
+
+
+def _lab(entry: Mapping[str, Any], raw: Mapping[str, Any]) -> str:
+    """The organisation that stands behind the paper, by its full name where it has one."""
+    for found in (raw.get("organization"), entry.get("organization")):
+        if isinstance(found, dict):
+            for name in (found.get("fullname"), found.get("name")):
+                if shown := one_line(name, limit=fields.NAME_LENGTH):
+                    return shown
+    return ""
 
 
 def _count(value: object) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, func, select
 
 from digest.compose import dump, load
-from digest.model import Edition
+from digest.model import Edition, Gap
 from digest.store.database import Database
 from digest.store.tables import EDITION
 
@@ -40,7 +40,7 @@ class Editions:
             "count": len(edition.items),
             "top": top,
             "note": edition.note,
-            "items": dump(edition.items),
+            "items": dump(edition.items, edition.colophon),
         }
         with self._database.begin() as connection:
             connection.execute(self._database.insert(EDITION).on_conflict_do_nothing(), [row])
@@ -58,6 +58,21 @@ class Editions:
     def of_day(self, day: date) -> Edition | None:
         """The last edition of a day that has papers."""
         return self._one(EDITION.c.day == day, EDITION.c.count > 0)
+
+    def before(self, day: date) -> Edition | None:
+        """The last edition with papers of an earlier day."""
+        return self._one(EDITION.c.day < day, EDITION.c.count > 0)
+
+    def gaps(self, after: date, before: date) -> Sequence[Gap]:
+        """The days between the two whose editions had nothing, with the last reason of each."""
+        wanted = (
+            select(EDITION.c.day, EDITION.c.note)
+            .where(EDITION.c.day > after, EDITION.c.day < before, EDITION.c.count == 0)
+            .order_by(EDITION.c.cut)
+        )
+        with self._database.read() as connection:
+            found = {row.day: row.note for row in connection.execute(wanted)}
+        return [Gap(day=day, why=note) for day, note in found.items()]
 
     def latest(self) -> Edition | None:
         """The newest edition that has papers."""
@@ -88,4 +103,7 @@ def _whole() -> Any:  # noqa: ANN401 - a Select of many columns
 
 
 def _edition(row: Row[Any]) -> Edition:
-    return Edition(id=row.id, cut=row.cut, day=row.day, items=load(row.items), note=row.note)
+    items, colophon = load(row.items)
+    return Edition(
+        id=row.id, cut=row.cut, day=row.day, items=items, note=row.note, colophon=colophon
+    )

@@ -122,6 +122,12 @@ class Papers:
             rows = connection.execute(wanted.order_by(LOOK.c.source))
             return tuple(_report(row) for row in rows)
 
+    def looks(self, since: datetime, until: datetime) -> tuple[SourceReport, ...]:
+        """All looks in (since, until], oldest first."""
+        wanted = select(LOOK).where(LOOK.c.at > since, LOOK.c.at <= until).order_by(LOOK.c.id)
+        with self._database.read() as connection:
+            return tuple(_report(row) for row in connection.execute(wanted))
+
     def counts(self) -> Mapping[str, int]:
         """How many papers and signals there are."""
         with self._database.read() as connection:
@@ -159,6 +165,7 @@ class Papers:
                 "source": paper.source,
                 "published_at": paper.published_at,
                 "links": dict(paper.links),
+                "lab": paper.lab,
                 "seen_at": at,
             }
             for paper in papers
@@ -230,6 +237,8 @@ def _fill(connection: Connection, row: Row[Any], paper: Paper) -> None:
         better["categories"] = list(paper.categories)
     if row.published_at is None and paper.published_at is not None:
         better["published_at"] = paper.published_at
+    if not row.lab and paper.lab:
+        better["lab"] = paper.lab
     if paper.links.keys() - row.links.keys():
         better["links"] = {**paper.links, **row.links}
     if better:
@@ -246,6 +255,7 @@ def _paper(row: Row[Any]) -> Paper:
         source=row.source,
         published_at=row.published_at,
         links=dict(sorted(row.links.items())),
+        lab=row.lab,
     )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, delete, func, select
 
 from digest.errors import TooManyRequests
-from digest.membership import BOUNCE, Answer, on_confirm, on_sign_up
+from digest.membership import BOUNCE, Answer, on_confirm, on_sign_up, on_undo
 from digest.model import Consent, MailKind, Preferences, Subscriber, SubscriberState
 from digest.store.database import Database
 from digest.store.readers import agree, change, chosen, new_row, one, write
@@ -86,10 +86,25 @@ class Subscribers:
             connection.execute(
                 delete(SUPPRESSION).where(bounced, SUPPRESSION.c.fingerprint.in_(mine))
             )
+            write(self._database, connection, there.id, MailKind.WELCOME, consent.at)
             return one(connection, SUBSCRIBER.c.key == key)
 
-    def leave(self, key: str, consent: Consent) -> bool:
-        """Ends a subscription at once; False where there was none (any more)."""
+    def undo(self, key: str, consent: Consent) -> Subscriber | None:
+        """Brings back who left, with all they had chosen; None where there is nobody to."""
+        with self._database.begin() as connection:
+            there = one(connection, SUBSCRIBER.c.key == key)
+            state = on_undo(there.state if there else None)
+            if there is None or state is None or there.state is state:
+                return there if state else None
+            change(connection, there.id, {"state": state, "left_at": None})
+            agree(connection, there.id, consent)
+            return one(connection, SUBSCRIBER.c.key == key)
+
+    def leave(self, key: str, consent: Consent, *, goodbye: bool = False) -> bool:
+        """Ends a subscription at once; False where there was none (any more).
+
+        With ``goodbye`` who was a reader gets a last letter, whose link takes it back.
+        """
         with self._database.begin() as connection:
             there = one(connection, SUBSCRIBER.c.key == key)
             if there is None or there.state is SubscriberState.LEFT:
@@ -97,6 +112,8 @@ class Subscribers:
             gone = {"state": SubscriberState.LEFT, "left_at": consent.at, "pending_email": None}
             change(connection, there.id, gone)
             agree(connection, there.id, consent)
+            if goodbye and there.state is SubscriberState.ACTIVE:
+                write(self._database, connection, there.id, MailKind.GOODBYE, consent.at)
             return True
 
     def prefer(self, key: str, preferences: Preferences, consent: Consent) -> Subscriber | None:

@@ -75,6 +75,7 @@ class PaperRow(SQLModel, table=True):
     source: str
     published_at: datetime | None
     links: dict[str, str] = Field(sa_type=Json)
+    lab: str
     seen_at: datetime = Field(index=True)
 
 

@@ -73,9 +73,10 @@ def ask_confirm(app: Service, token: str) -> HTMLResponse:
 
 
 @routes.post("/confirm/{token}")
-def confirm(app: Service, token: str, request: Request) -> HTMLResponse:
+def confirm(app: Service, token: str, request: Request, later: BackgroundTasks) -> HTMLResponse:
     """Makes the reader active."""
     reader = app.subscriptions.confirm(token, origin(request, "web"), app.clock())
+    post_soon(app, later)
     chosen = app.signer.token(links.PREFERENCES, reader.key)
     wish = reader.preferences
     when = f"{wish.hour:02}:00, {wish.zone.replace('_', ' ')} time"
@@ -113,13 +114,29 @@ def ask_unsubscribe(app: Service, token: str) -> HTMLResponse:
 
 
 @routes.post("/unsubscribe/{token}")
-def unsubscribe(app: Service, token: str, request: Request) -> HTMLResponse:
+def unsubscribe(app: Service, token: str, request: Request, later: BackgroundTasks) -> HTMLResponse:
     """The same page for every token, so that nobody can try out which are good."""
     try:
         app.subscriptions.leave(token, origin(request, "web"), app.clock())
+        post_soon(app, later)
     except LinkError:
         _log.info("an unsubscribe link that is not ours was used")
     return message(app, *LEFT, tone="good", links=(("Subscribe again", "/#subscribe"),))
+
+
+@routes.api_route("/undo/{token}", methods=["GET", "HEAD"])
+def ask_undo(app: Service, token: str) -> HTMLResponse:
+    """Shows a button."""
+    text = "One click, and the digest comes again, as you had chosen it."
+    return _ask(app, "Subscribe again?", text, f"/undo/{token}", "Yes, keep the digest")
+
+
+@routes.post("/undo/{token}")
+def undo(app: Service, token: str, request: Request) -> HTMLResponse:
+    """Takes a leaving back."""
+    app.subscriptions.undo(token, origin(request, "web"), app.clock())
+    text = "Your digest comes again, with everything as you had chosen it."
+    return message(app, "Welcome back", text, tone="good")
 
 
 def _ask(app: App, title: str, text: str, action: str, button: str) -> HTMLResponse:

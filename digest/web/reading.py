@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from fastapi import APIRouter
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from digest import compose, links
@@ -54,6 +54,12 @@ def front(app: Service) -> HTMLResponse:
     return home(app)
 
 
+@routes.api_route("/brand.css", methods=["GET", "HEAD"])
+def brand(app: Service) -> Response:
+    """The operator's colours and fonts."""
+    return Response(app.renderer.brand(), media_type="text/css")
+
+
 @routes.api_route("/editions", methods=["GET", "HEAD"])
 def archive(app: Service) -> HTMLResponse:
     """All editions by month."""
@@ -71,7 +77,7 @@ def edition(app: Service, name: str, mail: str = "") -> HTMLResponse:
 
     With a mail's token it is exactly the papers of that mail.
     """
-    found, items = _mailed(app, mail) if mail else (_named(app, name), ())
+    found, items, topics = _mailed(app, mail) if mail else (_named(app, name), (), ())
     if found is None or name not in (found.day.isoformat(), found.id):
         raise HTTPException(404)
     shown = items or compose.select(found, app.defaults, (), app.settings.mail_sections())
@@ -85,6 +91,7 @@ def edition(app: Service, name: str, mail: str = "") -> HTMLResponse:
         earlier=earlier,
         later=later,
         personal=bool(items),
+        topics=topics,
     )
 
 
@@ -96,17 +103,19 @@ def _named(app: App, name: str) -> Edition | None:
         return found if found and found.items else None
 
 
-def _mailed(app: App, token: str) -> tuple[Edition | None, Sequence[Item]]:
-    """The edition a mail came from, and the mail's papers in their order."""
+def _mailed(app: App, token: str) -> tuple[Edition | None, Sequence[Item], Sequence[str]]:
+    """The edition a mail came from, the mail's papers in their order, and its reader's topics."""
     try:
         edition_id, key = app.signer.read(links.EDITION, token, app.clock())
     except LinkError:
-        return None, ()
+        return None, (), ()
     found = app.store.editions.get(edition_id)
     if found is None:
-        return None, ()
+        return None, (), ()
     by_id = {item.paper.id: item for item in found.items}
-    return found, [by_id[name] for name in app.store.ledger.papers_of(edition_id, key)]
+    items = [by_id[name] for name in app.store.ledger.papers_of(edition_id, key)]
+    reader = app.store.roster.find(key=key)
+    return found, items, reader.preferences.categories if reader else ()
 
 
 def _neighbours(app: App, day: date) -> tuple[str | None, str | None]:
