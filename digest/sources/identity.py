@@ -29,7 +29,7 @@ _TRACKING = re.compile(r"utm_\w+|ref|rss|source|fbclid|gclid|mc_\w+")
 def doi(value: object) -> str | None:
     """A DOI in lower case, as it is or in an address of doi.org."""
     found = _DOI.fullmatch(value.strip()) if isinstance(value, str) else None
-    return found["doi"].lower() if found else None
+    return found["doi"].lower() if found and ".." not in found["doi"] else None
 
 
 def paper_id(*told: object) -> str | None:
