@@ -172,7 +172,7 @@ class Client:
                 return Answer(status=status, body=bytes(body), visit=_visit(url, response))
         except TimeoutError as error:
             size = f"only {len(body):,} bytes" if body else "no answer"
-            raise SourceError(self.source, f"{size} in {seconds:.3g} s") from error
+            raise SourceError(self.source, f"{size} in {round(seconds, 2):g} s") from error
         except httpx2.DecodingError as error:
             raise SourceError(self.source, "its compression is broken") from error
         except httpx2.TransportError as error:

@@ -35,7 +35,7 @@ def mapping(answer: Answer, source: str) -> dict[str, object]:
     """The JSON object that an answer of status 200 holds.
 
     Raises:
-        SourceError: another status, or no object.
+        SourceError: another status, no object, or one that says what is wrong.
     """
     if answer.status != HTTPStatus.OK:
         raise SourceError(source, f"{answer.status}")
@@ -45,6 +45,8 @@ def mapping(answer: Answer, source: str) -> dict[str, object]:
         raise SourceError(source, f"{error.args[0]} ({answer.status})") from error
     if not isinstance(content, dict):
         raise SourceError(source, f"not an object: JSON {type(content).__name__}")
+    if isinstance(said := content.get("error"), str):
+        raise SourceError(source, f"error: {one_line(said, limit=150)}")
     return content
 
 
@@ -57,7 +59,7 @@ def entries(content: dict[str, object], name: str, source: str) -> list[dict[str
     listed = content.get(name)
     if isinstance(listed, list):
         return [entry for entry in listed if isinstance(entry, dict)]
-    said = content.get("message") or content.get("error")
+    said = content.get("message")
     reason = f": {one_line(said, limit=100)}" if isinstance(said, str) else ""
     raise SourceError(source, f"no list of {name}{reason}")
 
