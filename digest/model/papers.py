@@ -10,9 +10,11 @@ from enum import StrEnum
 class Paper:
     """One paper as its source wrote it: texts are raw (LaTeX, line breaks), never rendered.
 
-    ``id`` is canonical: an arXiv id without version (``2601.01234``, ``hep-ex/0307015``).
+    ``id`` is canonical: an arXiv id without version (``2601.01234``, ``hep-ex/0307015``), else a
+    DOI in lower case, else a name of its source's own.
     ``categories`` has the primary one first and is empty while nobody has told them.
-    ``links`` maps ``paper``, ``pdf``, ``code``, ``project``, ``discussion`` to http(s) addresses.
+    ``links`` maps ``paper``, ``pdf``, ``code``, ``project``, ``discussion``, ``hackernews``,
+    ``review`` to http(s) addresses.
     """
 
     id: str
@@ -31,7 +33,7 @@ class Signal:
 
     ``name`` says what was counted: ``votes``, ``comments``, ``stars``, ``code`` or ``project``
     (1 where the paper has such a link), ``listed`` (1 at the instant a list took the paper up) and
-    ``announced`` (1 at the instant arXiv announced it).
+    ``announced`` (1 at the instant arXiv announced it). Others are in docs/sources.md.
     """
 
     paper_id: str

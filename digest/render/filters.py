@@ -28,6 +28,8 @@ _LINK_LABELS = {
     "code": "Code",
     "project": "Project",
     "discussion": "Discussion",
+    "hackernews": "Hacker News",
+    "review": "Reviews",
 }
 _FIXED_BELOW = 1000.0  # from there on a number is written with an exponent
 _FACTOR_LIMIT = 12.0  # beyond exp(±12) a factor says nothing to a person
