@@ -10,6 +10,8 @@ from make import DAY, NOON, candidate, paper, signal
 from services import AGENT, looked
 
 from digest.model import FetchState
+from digest.ranking import WORDS, Formula, rank
+from digest.render.filters import addresses
 from digest.settings import Sources
 from digest.settings.sources import FeedPart
 from digest.sources import Annotator, build
@@ -168,3 +170,39 @@ def test_numbers_of_elsewhere_do_not_hide_ours():
     handler = always(200, b'{"stargazers_count": 120}')
     harvest = looked(github[0], github[1], handler, known=[seen])
     assert [(s.name, s.value) for s in harvest.signals] == [("stars", 120.0)]
+
+
+# ── What readers see of it ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_the_receipt_has_words_for_every_signal(name):
+    said_otherwise = {"announced"}
+    assert OPTIONAL[name][0].Source.emits - said_otherwise <= WORDS.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("points", 312.0, "312 points on Hacker News"),
+        ("hn_comments", 1.0, "1 comment on Hacker News"),
+        ("stars_growth", 20.4, "20 new stars a day on GitHub"),
+        ("models", 2.0, "2 models cite it"),
+        ("citations", 1_200.0, "1,200 citations"),
+        ("accepted", 3.0, "accepted at a conference or journal"),
+    ],
+)
+def test_a_signal_of_weight_zero_is_said_and_changes_nothing(name, value, words):
+    seen = candidate(1, votes=9.0)
+    more = signal(value, name=name, source="elsewhere")
+    told = candidate(1, signals=(*seen.signals, more))
+    ((plain, _),) = rank([seen], NOON, Formula())
+    ((item, _),) = rank([told], NOON, Formula(weights={name: 0.0}))
+    assert item.why.endswith(words)
+    assert item.score == plain.score
+
+
+def test_the_links_that_a_signal_brings_are_shown():
+    links = {"hackernews": "https://news.ycombinator.com/item?id=1", "review": "https://a.example"}
+    shown = addresses(paper(1, links=links))
+    assert [label for label, _ in shown] == ["Hacker News", "Reviews"]
