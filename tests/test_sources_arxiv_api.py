@@ -1,5 +1,6 @@
 """arXiv's query API: once a day, a page per three seconds, and what came by RSS stays as it is."""
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -11,7 +12,7 @@ from services import AGENT, asked_before, looked, values
 
 from digest.model import FetchState
 from digest.settings.sources import ArxivApiPart, ArxivPart, Sources
-from digest.sources import arxiv_api
+from digest.sources import Annotator, arxiv_api
 
 URL = "https://export.arxiv.org/api/query"
 FEEDS = Path(__file__).parents[2] / "shared/data/feeds"
@@ -75,7 +76,14 @@ def test_once_a_day_at_most():
 def test_between_two_requests_there_are_three_seconds_wherever_they_go():
     source = arxiv_api.Source(PART, agent=AGENT)
     assert source._client._pause >= 3
+    assert isinstance(source, Annotator)  # it looks when the RSS has been read, not beside it
     assert arxiv_api.Source(PART, agent=AGENT, pause=0.5)._client._pause == 0.5
+
+
+def test_before_the_first_request_there_is_a_pause_too_for_the_rss_was_just_asked():
+    started = time.perf_counter()
+    told(page(total=0), pause=0.1)
+    assert time.perf_counter() - started >= 0.1
 
 
 def test_pages_follow_until_the_total():

@@ -37,7 +37,7 @@ class ServicePart(Part):
     enabled: bool = False
     base_url: Origin
     timeout: float = Field(default=15.0, gt=0, le=3600)  # seconds for one try
-    seconds: float = Field(default=60.0, gt=0, le=3600)  # for a look as a whole
+    seconds: float = Field(default=45.0, gt=0, le=3600)  # for a look as a whole
     max_megabytes: float = Field(default=10.0, gt=0, le=1000)
 
 
@@ -71,7 +71,7 @@ class ArxivApiPart(ServicePart):
     pages: int = Field(default=10, ge=1, le=15)
     every_hours: float = Field(default=24.0, ge=24, le=24 * 30)
     timeout: float = Field(default=30.0, gt=0, le=3600)
-    seconds: float = Field(default=180.0, gt=0, le=3600)
+    seconds: float = Field(default=120.0, gt=0, le=3600)
     max_megabytes: float = Field(default=20.0, gt=0, le=1000)
 
 
@@ -145,7 +145,7 @@ class OpenReviewPart(RoundPart):
     """Decisions of conferences."""
 
     base_url: Origin = "https://api2.openreview.net"
-    papers: int = Field(default=20, ge=1, le=1000)
+    papers: int = Field(default=10, ge=1, le=1000)
     rest_hours: Hours = 72.0
 
 

@@ -6,7 +6,7 @@ registry: a new source is its module, its table in ``settings/sources.py`` and i
 configuration. The libraries for HTTP and feeds are loaded when a source is built.
 
     Source       fetch(now, visits)            brings papers, and what is observed of them
-    Annotator    annotate(now, visits, known)  observes papers that are known already
+    Annotator    annotate(now, visits, known)  looks after them, and tells more
 
 A table of tables, ``[sources.feeds.NAME]``, makes one source per entry, called with ``name=NAME``.
 """
@@ -54,7 +54,11 @@ class Source(Protocol):
 
 @runtime_checkable
 class Annotator(Protocol):
-    """One place outside that tells more about papers which others found. It brings none itself."""
+    """One place outside that is asked after the sources, and told which papers are known.
+
+    It tells more about them, or brings what the sources have missed. The day does not depend on it:
+    unlike a source's, its failure does not say that there may be news which nobody has seen.
+    """
 
     name: str
     emits: frozenset[str]
@@ -64,8 +68,8 @@ class Annotator(Protocol):
     ) -> Harvest:
         """Looks once, at ``now`` (aware UTC), for what is said there of the papers ``known``.
 
-        ``Harvest.papers`` are known papers with links that they may lack; ``visits`` are of the
-        addresses that were asked, those that failed included, so that the next look asks others.
+        A known paper among ``Harvest.papers`` only fills what is missing. ``visits`` may be of
+        addresses that failed, so that the next look begins with others.
 
         Raises:
             SourceError: no answer at all, or none that can be read.

@@ -1,7 +1,8 @@
 """Sources: arXiv's query API, for a first stock of papers and for what the RSS has missed.
 
-Asked at most once a day, one request per three seconds on one connection, as its terms want it
-(https://info.arxiv.org/help/api/tou.html). It re-reads the last days, because the API lags behind
+Asked at most once a day, one request per three seconds on one connection, as its terms want it for
+the RSS and the API together (https://info.arxiv.org/help/api/tou.html): so it looks after the
+sources have, and never at the same time. It re-reads the last days, because the API lags behind
 the announcements and the RSS has been seen with holes; ids tell what is new, so a paper that came
 by the RSS stays as it is. The report's line counts what was not known: that is what was missed.
 """
@@ -14,7 +15,7 @@ from typing import Unpack
 from urllib.parse import urlencode
 
 from digest.errors import SourceError
-from digest.model import FetchState, Harvest, Signal, Visit
+from digest.model import Candidate, FetchState, Harvest, Signal, Visit
 from digest.settings.sources import ArxivApiPart
 from digest.sources.arxiv_feed import Batch, Entry, parse
 from digest.sources.client import Answer
@@ -38,8 +39,13 @@ class Source:
         self._every = timedelta(hours=options.every_hours)
         self._client = client(NAME, options, network, pause=PAUSE)
 
-    async def fetch(self, now: datetime, visits: Mapping[str, Visit]) -> Harvest:
-        """What was submitted in the last days at ``now``: see ``sources.Source``.
+    async def annotate(
+        self,
+        now: datetime,
+        visits: Mapping[str, Visit],
+        known: Mapping[str, Candidate],  # noqa: ARG002 - the store tells what is new, and fills gaps
+    ) -> Harvest:
+        """What was submitted in the last days at ``now``: see ``sources.Annotator``.
 
         A page that fails after the first one makes the look a failure that keeps what it has.
 
@@ -51,6 +57,7 @@ class Source:
         entries: list[Entry] = []
         fault, total = "", 1
         async with self._client as http:
+            http.follow()
             for number in range(self._options.pages):
                 try:
                     answer = await http.get(self._address(now, number))

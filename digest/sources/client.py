@@ -120,6 +120,10 @@ class Client:
     ) -> None:
         await self._http.aclose()
 
+    def follow(self) -> None:
+        """Makes the pause before the first request, too: somebody else has just asked there."""
+        self._last = time.perf_counter()
+
     async def get(self, url: str, visit: Visit | None = None) -> Answer:
         """GET, on the condition that something changed since ``visit``.
 
