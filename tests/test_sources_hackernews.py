@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
-from make import DAY, HOUR, NOON, candidate, signal
+from make import DAY, HOUR, NOON, candidate, paper, signal
 from services import looked, serving, values
 
 from digest.model import FetchState
@@ -116,6 +116,11 @@ def test_the_same_number_is_written_down_once_a_day():
     assert told(story(url), known=[seen(NOON - HOUR)])[0].signals == ()
     assert len(told(story(url), known=[seen(NOON - DAY)])[0].signals) == 2
     assert len(told(story(url, 313), known=[seen(NOON - HOUR)])[0].signals) == 1
+
+
+def test_a_link_that_the_paper_has_is_not_offered_again():
+    has = candidate(1, paper=paper(1, links={"hackernews": f"{LINK}1"}))
+    assert told(story("https://arxiv.org/abs/2601.00001"), known=[has])[0].papers == ()
 
 
 def test_a_second_place_that_fails_keeps_the_first():
