@@ -26,7 +26,7 @@ from digest.render import Renderer
 from digest.settings import Settings, resource
 from digest.settings.secret import kept_secret
 from digest.shift import Shift
-from digest.sources import Source, build
+from digest.sources import Annotator, Source, build
 from digest.store import Store
 from digest.subscriptions import Limits, Subscriptions
 from digest.writer import Letterhead, Writer
@@ -121,7 +121,7 @@ class App:
         return Renderer(parts.look(self.settings), resource("templates"))
 
     @cached_property
-    def sources(self) -> tuple[Source, ...]:
+    def sources(self) -> tuple[Source | Annotator, ...]:
         """The enabled sources; every weight must belong to a signal that one of them emits."""
         agent = f"{__package__}/{__version__} (+{self.settings.base_url})"
         sources = build(self.settings.sources, agent=agent, transport=self._transport)

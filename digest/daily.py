@@ -7,14 +7,22 @@ edition, a reader one delivery a local date. ``delivery`` takes over from the qu
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from digest import colophon, compose, timetable
-from digest.model import Candidate, DueSlot, Edition, FetchState, Section, SourceReport
+from digest.model import (
+    Candidate,
+    DueSlot,
+    Edition,
+    FetchState,
+    Harvest,
+    Section,
+    SourceReport,
+)
 from digest.ranking import Formula, Standing
-from digest.sources import Source, look
+from digest.sources import Annotator, Source, look
 from digest.store import Store
 
 LOOKS_KEPT = timedelta(days=90)
@@ -52,18 +60,33 @@ class Queued:
 class Daily:
     """Editions, from the sources to the queue."""
 
-    def __init__(self, store: Store, sources: Sequence[Source], plan: Plan) -> None:
+    def __init__(self, store: Store, sources: Sequence[Source | Annotator], plan: Plan) -> None:
         self._store = store
-        self._sources = sources
+        self._sources = [one for one in sources if not isinstance(one, Annotator)]
+        self._annotators = [one for one in sources if isinstance(one, Annotator)]
         self._plan = plan
 
     async def collect(self, now: datetime) -> tuple[SourceReport, ...]:
-        """Looks at all sources at once and keeps what they show, as seen at ``now``."""
+        """Looks at all sources at once and keeps what they show, as seen at ``now``.
+
+        Then all annotators at once, which are told of the papers that an edition may carry.
+        """
         visits = await asyncio.to_thread(self._store.papers.visits)
-        harvests = await asyncio.gather(*(look(s, now, visits) for s in self._sources))
-        kept = [await asyncio.to_thread(self._store.papers.keep, one, now) for one in harvests]
+        reports = await self._keep([look(one, now, visits) for one in self._sources], now)
+        if self._annotators:
+            known = await asyncio.to_thread(self._known, now)
+            looks = [look(one, now, visits, known) for one in self._annotators]
+            reports += await self._keep(looks, now)
         await asyncio.to_thread(self._forget, now)
-        return tuple(kept)
+        return tuple(reports)
+
+    async def _keep(self, looks: Sequence[Awaitable[Harvest]], now: datetime) -> list[SourceReport]:
+        harvests = await asyncio.gather(*looks)
+        return [await asyncio.to_thread(self._store.papers.keep, one, now) for one in harvests]
+
+    def _known(self, now: datetime) -> dict[str, Candidate]:
+        candidates = self._store.papers.window(now - self._plan.window, now)
+        return {candidate.paper.id: candidate for candidate in candidates}
 
     def _forget(self, now: datetime) -> None:
         """Drops what has had its time: looks, spent limits, unconfirmed sign-ups, old bounces."""
@@ -137,9 +160,10 @@ class Daily:
         return edition.note
 
     def _blind(self, now: datetime) -> bool:
-        """Whether nothing new means little: the last look at a source failed.
+        """Whether nothing new means little: the last look at a source of papers failed.
 
         So does one from the future: where a clock was set back, what it found is not yet there.
         """
-        looks = self._store.papers.last_looks()
+        names = {source.name for source in self._sources}
+        looks = [one for one in self._store.papers.last_looks() if one.source in names]
         return any(one.state is FetchState.FAILED or one.at > now for one in looks)

@@ -46,3 +46,20 @@ class FakeMailer:
 
     async def close(self):
         self.closed = True
+
+
+class FakeAnnotator:
+    """Tells the same of every paper that is known: numbers and links; an exception is raised."""
+
+    emits = frozenset({"points"})
+
+    def __init__(self, tell, name="hackernews"):
+        self.name = name
+        self.tell = tell  # of known papers, at now: a harvest, or an exception
+        self.known = []  # what each look was told of
+
+    async def annotate(self, now, visits, known):  # noqa: ARG002 - the protocol's
+        self.known.append(dict(known))
+        if isinstance(self.tell, Exception):
+            raise self.tell
+        return self.tell(known, now)

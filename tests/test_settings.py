@@ -160,6 +160,30 @@ def test_any_setting_may_stand_in_a_file_and_ca_file_is_a_setting_itself(tmp_pat
     assert (read.smtp.host, read.smtp.ca_file) == ("mail.example.org", "/ca.pem")
 
 
+@pytest.mark.parametrize("key", ["SOURCES__GITHUB__TOKEN", "SOURCES__SEMANTICSCHOLAR__API_KEY"])
+def test_the_keys_of_services_may_stand_in_files_and_are_never_shown(tmp_path, key):
+    file = tmp_path / "key"
+    file.write_text(f"{SECRET}\n")
+    read = settings(tmp_path, **{f"DIGEST_{key}_FILE": str(file)})
+    _, table, name = key.lower().split("__")
+    assert getattr(getattr(read.sources, table), name).get_secret_value() == SECRET
+    assert SECRET not in repr(read)
+
+
+def test_a_feed_is_named_by_its_table_and_may_have_a_query(tmp_path):
+    read = settings(tmp_path, '[sources.feeds.lab]\nurl = "https://lab.example/feed?key=1"\n')
+    assert read.sources.feeds["lab"].url == "https://lab.example/feed?key=1"
+    by_environment = settings(
+        tmp_path, DIGEST_SOURCES__FEEDS='{"lab": {"url": "https://lab.example"}}'
+    )
+    assert by_environment.sources.feeds["lab"].enabled
+
+
+@pytest.mark.parametrize("wrong", [f"token = ['{SECRET}']", f"token = {{ a = '{SECRET}' }}"])
+def test_a_token_of_a_wrong_type_is_not_shown(tmp_path, wrong):
+    assert "sources.github.token: " in complaint(tmp_path, f"[sources.github]\n{wrong}")
+
+
 def test_both_forms_at_once_are_an_error_that_names_both(tmp_path):
     said = complaint(tmp_path, DIGEST_SECRET_KEY=SECRET, DIGEST_SECRET_KEY_FILE="/run/key")
     assert said == "DIGEST_SECRET_KEY_FILE and DIGEST_SECRET_KEY are both set: keep one"
@@ -256,6 +280,14 @@ def test_no_error_shows_a_secret_of_the_environment(tmp_path, environ, key):
         ("[readers]\ndays = []", "readers.days: "),  # a reader who never gets anything
         ("[sources.arxiv]\nquiet_evenings = ['fry']", "quiet_evenings: 'fry' is not a weekday"),
         ("[sources.arxiv]\nholidays = ['2026-13-01']", "sources.arxiv.holidays.0: "),
+        ("[sources.arxiv_api]\nevery_hours = 1", "sources.arxiv_api.every_hours: "),
+        ("[sources.biorxiv]\nservers = ['chemrxiv']", "sources.biorxiv.servers.0: "),
+        ("[sources.github]\npapers = 0", "sources.github.papers: "),
+        ("[sources.github]\ntoken = 17", "sources.github.token: Input should be a valid string"),
+        ("[sources.feeds]\nlab = 'https://a.example'", "sources.feeds.lab: "),
+        ("[sources.feeds.lab]\nenabled = true", "sources.feeds.lab.url: Field required"),
+        ("[sources.feeds.lab]\nurl = 'ftp://a.example'", "sources.feeds.lab.url: "),
+        ("[sources.feeds.Lab]\nurl = 'https://a.example'", "sources.feeds.Lab"),
         # Categories.
         ("[sources.arxiv]\ncategories = ['cs.CL', 'cs.XX']", "categories.1: 'cs.XX' is not an"),
         ("[sources.arxiv]\ncategories = 'cs.CL'", "sources.arxiv.categories: "),

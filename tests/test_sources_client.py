@@ -318,3 +318,91 @@ def test_a_body_shorter_than_promised_is_cut_off():
     with pytest.raises(SourceError, match="answer cut off after 3 tries"):
         asyncio.run(look())
     assert len(asked) == 3
+
+
+# ── Questions with a body, secrets, and the time of a look as a whole ────────────────────────────
+
+
+def looked(handler, ask, **options):
+    """One look that asks as ``ask(client)`` says."""
+    manners = {"agent": "digest-test", "timeout": 5.0, "max_megabytes": 1.0, "wait": 0.0}
+    transport = httpx2.MockTransport(handler)
+
+    async def look():
+        async with Client("feed", **manners | options, transport=transport) as client:
+            return await ask(client)
+
+    return asyncio.run(look())
+
+
+def test_a_question_may_have_a_body_and_is_asked_again_whole():
+    handler = answers(httpx2.Response(503), httpx2.Response(200, content=b"[1]"))
+    answer = looked(handler, lambda client: client.post(URL, {"ids": ["a", "b"]}))
+    assert answer.body == b"[1]"
+    assert {(one.method, one.content) for one in handler.asked} == {("POST", b'{"ids":["a","b"]}')}
+    assert handler.asked[1].headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("there", "followed"),
+    [
+        ("https://feed.example/moved", True),
+        ("/moved", True),
+        ("https://feed.example:444/moved", False),  # another port is another service
+        ("https://www.feed.example/moved", False),
+        ("https://evil.example/moved", False),
+    ],
+)
+def test_credentials_never_leave_the_host_they_are_for(there, followed):
+    moved = httpx2.Response(302, headers={"Location": there})
+    handler = answers(moved, httpx2.Response(200, content=b"here"))
+    secret = {"x-api-key": "not-a-real-key"}
+    if followed:
+        answer = looked(handler, lambda client: client.get(URL), credentials=secret)
+        assert answer.body == b"here"
+        assert handler.asked[1].headers["x-api-key"] == "not-a-real-key"
+    else:
+        with pytest.raises(SourceError, match="gets no credentials") as caught:
+            looked(handler, lambda client: client.get(URL), credentials=secret)
+        assert len(handler.asked) == 1
+        assert "not-a-real-key" not in str(caught.value)
+
+
+def test_the_box_holds_for_all_requests_of_a_look():
+    async def twice(client):
+        await client.get(URL)
+        await client.get(URL)
+
+    asked = []
+
+    async def once(request):
+        asked.append(request)
+        if len(asked) > 1:
+            await asyncio.Event().wait()
+        return httpx2.Response(200, content=b"x")
+
+    with pytest.raises(SourceError, match=r"no answer in 0\.\d+ s"):
+        looked(once, twice, box=0.2)
+    assert len(asked) == 2
+
+
+def test_after_its_box_a_look_asks_nothing_more():
+    asked = []
+
+    async def often(client):
+        while True:
+            await client.get(URL)
+
+    def handler(request):
+        asked.append(request)
+        return httpx2.Response(200, content=b"x")
+
+    with pytest.raises(SourceError, match=r"its 0\.05 s are over|no answer in 0 s"):
+        looked(handler, often, box=0.05)
+    assert asked
+
+
+def test_a_wait_that_does_not_fit_the_box_is_not_waited():
+    handler = answers(httpx2.Response(429, headers={"Retry-After": "30"}))
+    with pytest.raises(SourceError, match="429, and asks to wait 0:00:30: too long"):
+        looked(handler, lambda client: client.get(URL), box=10)

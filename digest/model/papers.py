@@ -10,11 +10,13 @@ from enum import StrEnum
 class Paper:
     """One paper as its source wrote it: texts are raw (LaTeX, line breaks), never rendered.
 
-    ``id`` is canonical: an arXiv id without version (``2601.01234``, ``hep-ex/0307015``).
+    ``id`` is canonical: an arXiv id without version (``2601.01234``, ``hep-ex/0307015``), else a
+    DOI in lower case, else a name of its source's own.
     ``categories`` has the primary one first and is empty while nobody has told them.
     ``lab`` is the organisation behind it, where a source names one.
-    ``links`` maps ``paper``, ``pdf``, ``code``, ``project``, ``discussion``, and the pages of who
-    put it on a list (``submitter``, ``organisation``), to http(s) addresses.
+    ``links`` maps ``paper``, ``pdf``, ``code``, ``project``, ``discussion``, ``hackernews``,
+    ``review``, and the pages of who put it on a list (``submitter``, ``organisation``), to http(s)
+    addresses.
     """
 
     id: str
@@ -35,7 +37,7 @@ class Signal:
     ``name`` says what was counted: ``votes``, ``comments``, ``stars``, ``followers`` (of who put
     the paper on the list), ``code`` or ``project`` (1 where the paper has such a link), ``listed``
     (1 at the instant a list took the paper up), ``announced`` (1 at the instant arXiv announced it)
-    and ``revised`` (the version announced).
+    and ``revised`` (the version announced). Others are in docs/sources.md.
     """
 
     paper_id: str

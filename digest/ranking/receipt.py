@@ -18,6 +18,15 @@ WORDS = {
     "stars": ("star on GitHub", "stars on GitHub"),
     "code": ("code available", ""),
     "project": ("project page", ""),
+    "points": ("point on Hacker News", "points on Hacker News"),
+    "hn_comments": ("comment on Hacker News", "comments on Hacker News"),
+    "stars_growth": ("new star a day on GitHub", "new stars a day on GitHub"),
+    "models": ("model cites it", "models cite it"),
+    "datasets": ("dataset cites it", "datasets cite it"),
+    "spaces": ("Space cites it", "Spaces cite it"),
+    "citations": ("citation", "citations"),
+    "influential_citations": ("influential citation", "influential citations"),
+    "accepted": ("accepted at a conference or journal", ""),
 }
 
 

@@ -28,6 +28,8 @@ _LINK_LABELS = {
     "code": "Code",
     "project": "Project",
     "discussion": "Discussion",
+    "hackernews": "Hacker News",
+    "review": "Reviews",
 }
 _FIXED_BELOW = 1000.0  # from there on a number is written with an exponent
 _MOST_PARTS = 8  # of a score, in a mail

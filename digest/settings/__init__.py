@@ -26,11 +26,10 @@ from pydantic_settings import (
 from digest.errors import ConfigError
 from digest.model import Section
 from digest.settings.returns import Bounces, Dkim, Suppression, Webhooks
+from digest.settings.sources import ArxivPart, HuggingFacePart, Sources
 from digest.settings.tables import (
-    ArxivPart,
     Brand,
     DeliveryPart,
-    HuggingFacePart,
     Network,
     Origin,
     Part,
@@ -42,7 +41,6 @@ from digest.settings.tables import (
     Signup,
     Site,
     Smtp,
-    Sources,
 )
 
 __all__ = [
@@ -201,7 +199,7 @@ def _explain(error: ValidationError) -> str:
             continue
         shown, field = one["input"], _field(Settings, key.split("."))
         table = field is not None and _json(field)
-        secret = any(word in key for word in ("password", "secret", "url", "signing_key"))
+        secret = any(word in key for word in ("password", "secret", "url", "token", "key"))
         shy = secret or table or not isinstance(shown, str | int | float) or repr(shown) in reason
         lines.append(f"{key}: {reason}" + ("" if shy else f", not {shown!r}"))
     return "\n".join(lines)

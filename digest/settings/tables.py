@@ -1,7 +1,6 @@
 """The tables of the configuration: each frozen, with nothing unknown in it, every value checked."""
 
 from collections.abc import Mapping
-from datetime import date
 from ipaddress import ip_network
 from typing import Annotated, Literal
 from unicodedata import category
@@ -210,37 +209,6 @@ class SectionPart(Part):
     name: str
     title: Line
     share: float = Field(ge=0, le=1)
-
-
-class ArxivPart(Part):
-    """arXiv's RSS."""
-
-    enabled: bool = True
-    base_url: Origin = "https://rss.arxiv.org"
-    categories: tuple[Category, ...] = Field(
-        default=("cs.AI", "cs.CL", "cs.CV", "cs.LG"), min_length=1
-    )
-    quiet_evenings: Weekdays = frozenset({4, 5})
-    holidays: frozenset[date] = frozenset()
-    timeout: float = Field(default=30.0, gt=0, le=3600)
-    max_megabytes: float = Field(default=20.0, gt=0, le=1000)
-
-
-class HuggingFacePart(Part):
-    """Hugging Face's daily papers."""
-
-    enabled: bool = True
-    base_url: Origin = "https://huggingface.co"
-    pages: int = Field(default=4, ge=1, le=20)
-    timeout: float = Field(default=30.0, gt=0, le=3600)
-    max_megabytes: float = Field(default=20.0, gt=0, le=1000)
-
-
-class Sources(Part):
-    """One table per source: ``[sources.arxiv]`` is read by the module ``sources/arxiv.py``."""
-
-    arxiv: ArxivPart = ArxivPart()
-    huggingface: HuggingFacePart = HuggingFacePart()
 
 
 class DeliveryPart(Part):

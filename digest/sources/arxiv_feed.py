@@ -21,6 +21,7 @@ _PREFIX = re.compile(
     r"\s*arXiv:\S{1,60}\s+Announce Type:\s*(?P<kind>[a-z-]{1,20})\s+(?:Abstract:)?\s*"
 )
 _VERSION = re.compile(r"v([1-9]\d{0,3})$", re.ASCII)
+_TOTAL = re.compile(r"[0-9]{1,9}")
 # Follows the comma of a name and is none itself: "Sammy Davis, Jr.".
 _SUFFIX = re.compile(r"(?:Jr|Sr)\.?|I{2,3}|IV", re.IGNORECASE)
 
@@ -42,13 +43,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """A feed: ``built`` as written, ``listed`` with what could not be read, ids only once."""
+    """A feed: ``built`` as written, ``listed`` with what could not be read, ids only once.
+
+    ``total`` is how many the query API has in all; the feeds do not say.
+    """
 
     built: str | None
     entries: tuple[Entry, ...]
     listed: int
     cut: bool = False
     note: str = ""
+    total: int | None = None
 
     @property
     def announced(self) -> tuple[Entry, ...]:
@@ -77,6 +82,7 @@ def parse(data: bytes) -> Batch:
             dropped += 1
         elif entry.paper.id not in found or found[entry.paper.id].kind not in KINDS:
             found[entry.paper.id] = entry
+    total = str(feed.head.get("opensearch_totalresults"))
     lost = f"{dropped} of {len(feed.entries)} entries without an arXiv id or title dropped"
     return Batch(
         built=one_line(feed.head.get("updated"), limit=fields.NAME_LENGTH) or None,
@@ -84,6 +90,7 @@ def parse(data: bytes) -> Batch:
         listed=len(feed.entries),
         cut=feed.cut,
         note="; ".join(part for part in (feed.note, lost if dropped else "") if part),
+        total=int(total) if _TOTAL.fullmatch(total) else None,
     )
 
 

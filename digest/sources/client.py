@@ -1,7 +1,7 @@
 """Sources: the one way to the network, polite to the other side and bounded on ours.
 
-    get ──▶ up to 3 tries (429, 5xx, lost connections), Retry-After honoured
-             └─▶ one try: pause ─▶ [ deadline: redirects ─▶ status ─▶ body up to the limit ]
+    get, post ──▶ up to 3 tries (429, 5xx, lost connections), Retry-After honoured
+                   └─▶ one try: pause ─▶ [ deadline: redirects ─▶ status ─▶ body up to the limit ]
 
 Every foreign error leaves here as ``SourceError`` with one line that names the fault.
 """
@@ -9,7 +9,7 @@ Every foreign error leaves here as ``SourceError`` with one line that names the 
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -55,8 +55,9 @@ class _Passing(Exception):  # noqa: N818 - it may pass, that is all it says
 class Client:
     """An HTTP client for one source: enter it, ``get``, leave it; it may be entered again.
 
-    One connection, no cookies, no credentials, redirects only to http(s) and never from https
-    to http (which keeps a redirect away from the plain services of a private network).
+    One connection, no cookies, redirects only to http(s) and never from https to http (which keeps
+    a redirect away from the plain services of a private network). Credentials only where
+    ``credentials`` says so, and then no redirect leaves the host they are for.
     """
 
     def __init__(
@@ -68,6 +69,8 @@ class Client:
         max_megabytes: float,
         pause: float = 0.0,
         wait: float = 1.0,
+        box: float = float("inf"),
+        credentials: Mapping[str, str] | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         """Keeps the manners of one source.
@@ -79,6 +82,8 @@ class Client:
             max_megabytes: the largest body taken, decompressed, in 10⁶ bytes.
             pause: least seconds between the starts of two requests.
             wait: seconds before the second try, doubled for the third, plus as much jitter.
+            box: seconds for one look as a whole, from entering to the last byte.
+            credentials: headers that hold secrets, or that the service asks for.
             transport: what carries the requests instead of the network, in tests.
         """
         self.source = source
@@ -87,16 +92,20 @@ class Client:
         self._megabytes = max_megabytes
         self._pause = pause
         self._wait = wait
+        self._box = box
+        self._credentials = dict(credentials or {})
         self._transport = transport
         self._last = float("-inf")
         self._patience = PATIENCE
+        self._end = float("inf")
 
     async def __aenter__(self) -> Self:
         self._patience = PATIENCE
+        self._end = time.perf_counter() + self._box
         self._http = httpx2.AsyncClient(
             auth=httpx2.Auth(),  # none, not even what an address may carry
             cookies=CookieJar(_NO_COOKIES),
-            headers=self._headers,
+            headers=self._headers | self._credentials,
             limits=httpx2.Limits(max_connections=1),
             timeout=None,  # the deadline of a try holds for all of it
             transport=self._transport,
@@ -111,6 +120,10 @@ class Client:
     ) -> None:
         await self._http.aclose()
 
+    def follow(self) -> None:
+        """Makes the pause before the first request, too: somebody else has just asked there."""
+        self._last = time.perf_counter()
+
     async def get(self, url: str, visit: Visit | None = None) -> Answer:
         """GET, on the condition that something changed since ``visit``.
 
@@ -119,11 +132,22 @@ class Client:
         Raises:
             SourceError: the message says what happened, e.g. ``503 after 3 tries``.
         """
+        return await self._ask("GET", url, visit, None)
+
+    async def post(self, url: str, json: object) -> Answer:
+        """POST of a question that changes nothing over there, so that it may be asked again.
+
+        Raises:
+            SourceError: as ``get``.
+        """
+        return await self._ask("POST", url, None, json)
+
+    async def _ask(self, method: str, url: str, visit: Visit | None, json: object) -> Answer:
         trying = stamina.AsyncRetryingCaller(
             attempts=TRIES, timeout=None, wait_initial=self._wait, wait_jitter=self._wait
         )
         try:
-            return await trying(self._again, self._once, url, visit)
+            return await trying(self._again, self._once, method, url, visit, json)
         except _Passing as error:
             raise SourceError(self.source, f"{error} after {TRIES} tries") from error
 
@@ -136,24 +160,23 @@ class Client:
         self._patience -= error.wait
         return max(error.wait, self._wait)
 
-    async def _once(self, url: str, visit: Visit | None) -> Answer:
+    async def _once(self, method: str, url: str, visit: Visit | None, json: object) -> Answer:
         await self._pace()
-        body = bytearray()
+        seconds, body = min(self._timeout, self._left()), bytearray()
+        if seconds <= 0:
+            raise SourceError(self.source, f"its {self._box:g} s are over")
         try:
-            async with (
-                asyncio.timeout(self._timeout),
-                self._followed(url, _conditions(visit)) as response,
-            ):
-                if response.status_code == HTTPStatus.NOT_MODIFIED and visit is not None:
-                    return Answer(status=response.status_code, body=b"", visit=visit)
+            request = self._http.build_request(method, url, headers=_conditions(visit), json=json)
+            async with asyncio.timeout(seconds), self._followed(request) as response:
+                status = response.status_code
+                if status == HTTPStatus.NOT_MODIFIED and visit is not None:
+                    return Answer(status=status, body=b"", visit=visit)
                 self._judge(response)
                 await self._read(response, body)
-                return Answer(
-                    status=response.status_code, body=bytes(body), visit=_visit(url, response)
-                )
+                return Answer(status=status, body=bytes(body), visit=_visit(url, response))
         except TimeoutError as error:
             size = f"only {len(body):,} bytes" if body else "no answer"
-            raise SourceError(self.source, f"{size} in {self._timeout:g} s") from error
+            raise SourceError(self.source, f"{size} in {round(seconds, 2):g} s") from error
         except httpx2.DecodingError as error:
             raise SourceError(self.source, "its compression is broken") from error
         except httpx2.TransportError as error:
@@ -167,12 +190,13 @@ class Client:
             await asyncio.sleep(early)
         self._last = time.perf_counter()
 
+    def _left(self) -> float:
+        """Seconds until the look has to end."""
+        return self._end - time.perf_counter()
+
     @asynccontextmanager
-    async def _followed(
-        self, url: str, conditions: dict[str, str]
-    ) -> AsyncIterator[httpx2.Response]:
+    async def _followed(self, request: httpx2.Request) -> AsyncIterator[httpx2.Response]:
         """The first answer that is no redirect, its body not read yet."""
-        request = self._http.build_request("GET", url, headers=conditions)
         for _ in range(REDIRECTS + 1):
             response = await self._http.send(request, stream=True)
             try:
@@ -192,6 +216,8 @@ class Client:
             raise SourceError(self.source, f"redirects to {there.url.scheme}:, not to http(s)")
         if (here.scheme, there.url.scheme) == ("https", "http"):
             raise SourceError(self.source, "redirects from https to http")
+        if self._credentials and there.url.origin != here.origin:
+            raise SourceError(self.source, "redirects to another host, which gets no credentials")
         return there
 
     def _judge(self, response: httpx2.Response) -> None:
@@ -199,7 +225,7 @@ class Client:
         status, encoding = response.status_code, response.headers.get("Content-Encoding", "")
         if status == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error:
             wait = _retry_after(response)
-            if wait is not None and wait > self._patience:
+            if wait is not None and wait > min(self._patience, self._left()):
                 raise SourceError(
                     self.source, f"{status}, and asks to wait {timedelta(seconds=wait)}: too long"
                 )

@@ -5,7 +5,6 @@ and sometimes down. Everything but a paper's id and title may be missing, null o
 """
 
 import asyncio
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,15 +18,14 @@ import httpx2
 from digest.errors import SourceError
 from digest.model import FetchState, Harvest, Paper, Signal, Visit
 from digest.settings import HuggingFacePart
-from digest.sources import fields
+from digest.sources import documents, fields
 from digest.sources.client import Answer, Client
+from digest.sources.documents import count
 from digest.sources.fields import address, instant, one_line, text
 
 NAME = "huggingface"
 LIMIT = 100  # papers a page, the most that the API gives
 OLD = timedelta(days=8)  # a page of papers listed before that ends the reading
-CONTAINERS = 250_000  # lists and objects in one page; a real one has some thousands
-LARGEST = 1_000_000_000  # more votes or stars than that are none
 
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 # A few listed papers are not arXiv's.
@@ -162,7 +160,7 @@ def parse(data: bytes) -> Page:
     Raises:
         SourceError: it is no list of entries.
     """
-    content = _json(data)
+    content = documents.read(data, NAME)
     if isinstance(content, dict) and "error" in content:
         raise SourceError(NAME, f"error: {one_line(str(content['error']), limit=150)}")
     if not isinstance(content, list):
@@ -171,21 +169,6 @@ def parse(data: bytes) -> Page:
         raise SourceError(NAME, "not a list of papers: its entries are strings")
     sightings = [sighting for entry in content if (sighting := _sighting(entry))]
     return Page(sightings=tuple(sightings), listed=len(content))
-
-
-def _json(data: bytes) -> object:
-    if not data.strip():
-        raise SourceError(NAME, "empty answer")
-    if data.lstrip()[:1] == b"<":
-        raise SourceError(NAME, "not JSON: HTML or XML")
-    if data.count(b"{") + data.count(b"[") > CONTAINERS:  # each needs 60 bytes, but two here
-        raise SourceError(NAME, f"JSON of more than {CONTAINERS:,} lists and objects")
-    try:
-        return json.loads(data.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise SourceError(NAME, f"not UTF-8: byte {error.start:,} of {len(data):,}") from error
-    except (ValueError, RecursionError) as error:
-        raise SourceError(NAME, f"not JSON: {one_line(str(error), limit=100)}") from error
 
 
 def _sighting(entry: object) -> Sighting | None:
@@ -198,10 +181,10 @@ def _sighting(entry: object) -> Sighting | None:
         return None
     links = _links(paper_id, raw) | _owners(entry, raw)
     counted = {
-        "votes": _count(raw.get("upvotes")),
-        "comments": _count(entry.get("numComments")),
-        "stars": _count(raw.get("githubStars")),
-        "followers": _count(_table(entry, "submittedBy").get("followerCount")),
+        "votes": count(raw.get("upvotes")),
+        "comments": count(entry.get("numComments")),
+        "stars": count(raw.get("githubStars")),
+        "followers": count(_table(entry, "submittedBy").get("followerCount")),
         "code": 1.0 if "code" in links else None,
         "project": 1.0 if "project" in links else None,
     }
@@ -278,12 +261,6 @@ def _lab(entry: Mapping[str, Any], raw: Mapping[str, Any]) -> str:
                 if shown := one_line(name, limit=fields.NAME_LENGTH):
                     return shown
     return ""
-
-
-def _count(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST:
-        return None
-    return float(value)
 
 
 def _listing(raw: Mapping[str, Any]) -> tuple[datetime | None, datetime | None]:
