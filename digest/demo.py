@@ -165,17 +165,20 @@ def _settings(folder: Path, smtp_port: int, url: str) -> Settings:
 def _at_usual_addresses(settings: Settings) -> Settings:
     """With the sources where the sample answers for them, wherever the user's own are."""
     usual = dict(Sources())
-    parts = {
+    parts: dict[str, object] = {
         name: part.model_copy(update={"base_url": usual[name].base_url})
         for name, part in settings.sources
+        if name != "feeds"
     }
+    parts["feeds"] = {}  # nothing answers for those
     return settings.model_copy(update={"sources": settings.sources.model_copy(update=parts)})
 
 
 def _is_reachable(settings: Settings) -> bool:
     """Whether any enabled source's host can be connected to."""
-    for _, part in settings.sources:
-        address = urlsplit(part.base_url)
+    parts = dict(settings.sources)
+    feeds = [urlsplit(feed.url) for feed in parts.pop("feeds").values()]
+    for address in [urlsplit(one.base_url) for one in parts.values() if one.enabled] + feeds:
         port = address.port or (443 if address.scheme == "https" else 80)
         with contextlib.suppress(OSError):
             socket.create_connection((address.hostname, port), timeout=REACH).close()
