@@ -5,6 +5,7 @@ refused  ─▶ refused                      the server said no to this reader o
 in doubt ─▶ unknown                      it may have arrived: never again by itself
 deferred, unsent ─▶ deferred(again_at)   definitely not delivered; twice as long each time,
                  └▶ refused              once the next try would come after the deadline
+held     ─▶ deferred(again_at)           by a limit of our own, for as long as that says: no try
 """
 
 from dataclasses import dataclass
@@ -51,9 +52,14 @@ def decide(
             return Verdict(state=DeliveryState.REFUSED, reason=said)
         case OutcomeKind.IN_DOUBT:
             return Verdict(state=DeliveryState.UNKNOWN, reason=said)
-    doublings = min(attempts - 1, 20)
-    wait = min(LONGEST, policy.first * 2**doublings) * (1 + SPREAD * (jitter - 0.5))
+    held = outcome.kind is OutcomeKind.HELD
+    tries = attempts - 1 if held else attempts
+    if held:
+        wait = timedelta(seconds=outcome.wait)
+    else:
+        doublings = min(attempts - 1, 20)
+        wait = min(LONGEST, policy.first * 2**doublings) * (1 + SPREAD * (jitter - 0.5))
     if now + wait > due_at + policy.deadline:
-        tries = f"{attempts} tr{'y' if attempts == 1 else 'ies'}"
-        return Verdict(state=DeliveryState.REFUSED, reason=f"gave up after {tries}: {said}")
-    return Verdict(state=DeliveryState.DEFERRED, again_at=now + wait, reason=said)
+        said = f"gave up after {tries} tr{'y' if tries == 1 else 'ies'}: {said}"
+        return Verdict(state=DeliveryState.REFUSED, reason=said, counted=not held)
+    return Verdict(state=DeliveryState.DEFERRED, again_at=now + wait, reason=said, counted=not held)

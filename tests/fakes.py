@@ -1,6 +1,7 @@
 """Hand-written doubles of what is outside: a source that shows harvests, a relay that answers."""
 
 from digest.model import Outcome, OutcomeKind
+from digest.pacing import Pace
 
 ACCEPTED = Outcome(kind=OutcomeKind.ACCEPTED, code=250, text="2.0.0 queued")
 
@@ -30,8 +31,10 @@ class FakeMailer:
         self.outcomes = {name: list(given) for name, given in (outcomes or {}).items()}
         self.before = before  # awaited with every window before it is answered
         self.windows = []
+        self.down, self.pace = None, Pace()
 
     async def send(self, window):
+        window = list(window)
         self.windows.append([envelope.recipient for envelope in window])
         if self.before:
             await self.before(window)

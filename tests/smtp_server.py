@@ -9,7 +9,12 @@ grey-          451 at the first RCPT        data-421-         421 after the dot,
 drop-421-      421 at RCPT, and closes      drop-after-dot-   takes the mail, closes
 hang-          never answers RCPT           hang-after-dot-   takes the mail, never answers
 drop-data-     354, and closes              slow-             answers the dot ``slow`` seconds late
-stall-         354, and reads no more
+stall-         354, and reads no more       drop-body-        closes after 1,000 bytes of the body
+drop-rcpt-     closes at RCPT               drop-mail-        closes at MAIL (the sender's prefix)
+
+It lies as ``lies`` says: ``drops`` what comes with a command, like one that reads a line and throws
+away the rest; ``closes`` on that, or ``complains`` first (554 5.5.0); answers ``twice``, once more
+after each mail (``echo``), or in ``pieces`` (which is no lie); offers BDAT and says 502 (``bdat``).
 """
 
 import asyncio
@@ -64,6 +69,8 @@ class SmtpServer:
     password: str = ""
     max_connections: int = 0
     max_per_connection: int = 0  # 421 and close at the MAIL after so many
+    limit_with_reply: bool = False  # … or right after the last 250
+    lies: str = ""
     slow: float = 0.2
 
     def __post_init__(self):
@@ -133,6 +140,7 @@ class Session:
         self.secure = server.implicit
         self.known, self.greeted = not server.user, False
         self.commands, self.delivered, self.sender, self.recipient = [], 0, None, ""
+        self.chunks = []
 
     async def run(self):
         crowded = 0 < self.server.max_connections < self.server.open
@@ -142,6 +150,7 @@ class Session:
         while True:
             line = (await self.reader.readuntil(b"\n")).decode("utf-8", "replace").strip()
             self.server.hear(line)
+            await self.lie(line)
             self.commands.append(line)
             verb = line.partition(" ")[0].upper()
             if verb in self.server.replies:
@@ -156,7 +165,14 @@ class Session:
         """Answers; 421 and a refusal at the greeting are the end."""
         if not reply:
             await self.silence()
-        self.writer.write(reply.encode() + b"\r\n")
+        if self.server.lies == "twice" and self.greeted:
+            reply = f"{reply}\r\n{reply}"
+        pieces = [*reply, "\r", "\n"] if self.server.lies == "pieces" else []
+        for piece in pieces:
+            self.writer.write(piece.encode())
+            await asyncio.sleep(0)
+        if not pieces:
+            self.writer.write(reply.encode() + b"\r\n")
         await self.writer.drain()
         if reply.startswith("421") or (not self.greeted and not reply.startswith("2")):
             raise Closed
@@ -167,6 +183,18 @@ class Session:
         while await self.reader.read(4096):
             pass
         raise Closed
+
+    async def lie(self, line):
+        """Treats what came together with a command as a server does that was not asked for it."""
+        more = bytes(self.reader._buffer)
+        if not more or line.upper().startswith("BDAT"):
+            return
+        if self.server.lies == "complains":
+            await self.say("554 5.5.0 synchronization error")
+        if self.server.lies in {"complains", "closes"}:
+            raise Closed
+        if self.server.lies == "drops":
+            self.reader._buffer.clear()
 
     async def unknown(self, _):
         await self.say("500 5.5.2 what?")
@@ -204,6 +232,8 @@ class Session:
             await self.say("530 5.7.0 log in first" if not self.known else "503 5.5.1 nested MAIL")
         else:
             self.sender = line.partition("<")[2].partition(">")[0]
+            if self.sender.startswith("drop-mail-"):
+                raise Closed
             await self.say("250 2.1.0 ok")
 
     async def do_rcpt(self, line):
@@ -214,6 +244,8 @@ class Session:
             await self.say("451 4.7.1 greylisted")
         elif recipient.startswith("hang-") and not recipient.startswith("hang-after-"):
             await self.silence()
+        elif recipient.startswith("drop-rcpt-"):
+            raise Closed
         elif refusal := chosen(AT_RCPT, recipient):
             await self.say(refusal)
         else:
@@ -227,13 +259,41 @@ class Session:
         await self.say("354 go ahead")
         if self.recipient.startswith("drop-data-"):
             raise Closed
+        await self.half_a_body()
+        data = await self.message()
+        self.server.hear(".")
+        if self.server.lies in {"drops", "closes"}:
+            await self.lie("")
+        await self.take(data)
+
+    async def half_a_body(self):
         if self.recipient.startswith("stall-"):
             self.writer.transport.pause_reading()
             await self.server.stopping.wait()
             raise Closed
-        data = await self.message()
-        self.server.hear(".")
-        await self.take(data)
+        if self.recipient.startswith("drop-body-"):
+            await self.reader.readexactly(1000)
+            raise Closed
+
+    async def do_bdat(self, line):
+        if self.server.lies == "bdat":
+            await self.say("502 5.5.1 what?")
+            return
+        _, size, *last = line.split()
+        await self.half_a_body()
+        self.chunks.append(await self.reader.readexactly(int(size)))
+        if not self.recipient:
+            self.chunks.clear()
+            await self.say("503 5.5.1 no valid recipients")
+        elif not last:
+            await self.say("250 2.0.0 chunk")
+        else:
+            data = b"".join(self.chunks)
+            self.chunks.clear()
+            self.server.hear(".")
+            if self.recipient.startswith("drop-data-"):
+                raise Closed
+            await self.take(data)
 
     async def message(self):
         lines = []
@@ -265,6 +325,10 @@ class Session:
         self.delivered += 1
         self.server.accepted.append(mail)
         await self.say("250 2.0.0 queued")
+        if self.server.lies == "echo":
+            await self.say("250 2.0.0 queued")
+        if self.server.limit_with_reply and self.delivered == self.server.max_per_connection:
+            await self.say("421 4.7.0 too many messages on this connection")
 
     async def do_rset(self, _):
         self.sender, self.recipient = None, ""

@@ -11,6 +11,7 @@ from make import DAY, HOUR, NOON, signal
 
 from digest.errors import InputError
 from digest.model import DeliveryState, Outcome, OutcomeKind
+from digest.pacing import Pace
 
 MINUTE = timedelta(minutes=1)
 ACCEPTED = Outcome(kind=OutcomeKind.ACCEPTED, code=250, text="2.0.0 queued")
@@ -151,6 +152,41 @@ def test_a_relay_that_is_down_loses_nothing(queued):
         assert house.deliver().outcomes == {DEFERRED: 30}
         house.now += 2 * MINUTE
         assert house.deliver().outcomes == {SENT: 30}
+
+
+def test_without_a_way_to_the_relay_the_pass_ends_after_a_window_a_lane(queued):
+    async def lose(_):
+        house.mailer.down = UNSENT
+
+    options = {"delivery": {"window": 2, "batch": 5}, "smtp": {"connections": 2}}
+    mailer = FakeMailer({name: [UNSENT] for name in names(40)}, before=lose)
+    with queued(*names(40), mailer=mailer, **options) as house:
+        delivered = house.deliver()
+        assert delivered.outcomes[DEFERRED] <= 2 * 2
+        assert str(delivered).endswith("relay out of reach: no connection")
+        assert house.store.ledger.counts()["queued"] >= 36
+        house.mailer.before = house.mailer.down = None
+        house.mailer.outcomes.clear()
+        house.now += 2 * MINUTE
+        assert house.deliver().outcomes == {SENT: 40}
+
+
+def test_a_mail_held_back_by_our_own_limit_goes_when_it_may_and_that_was_no_try(queued):
+    held = Outcome(kind=OutcomeKind.HELD, text="at most 1 a minute", wait=90)
+    with queued("ann", mailer=FakeMailer({"ann": [held, ACCEPTED]})) as house:
+        assert house.deliver().outcomes == {DEFERRED: 1}
+        ann = house.ledger()["ann"]
+        assert (ann.again_at - NOON, ann.attempts) == (90 * timedelta(seconds=1), 0)
+        house.now = ann.again_at
+        assert house.deliver().outcomes == {SENT: 1}
+        assert house.ledger()["ann"].attempts == 1
+
+
+def test_a_relay_that_wants_it_slower_is_in_the_report(queued):
+    mailer = FakeMailer()
+    mailer.pace = Pace(per_second=12.5, reason="421 4.7.0 too fast")
+    with queued("ann", mailer=mailer) as house:
+        assert str(house.deliver()) == "sent=1 relay slowed to 12.5/s: 421 4.7.0 too fast"
 
 
 # ── Windows and lanes ────────────────────────────────────────────────────────────────────────────

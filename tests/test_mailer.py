@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 
@@ -30,9 +31,14 @@ BODY = b"Subject: papers\r\n\r\nOne line.\r\n"
 PASSWORD = "correct horse battery"
 
 
-def mail(name, data=BODY):
+EVERY = ("PIPELINING", "8BITMIME", "SIZE 10485760", "CHUNKING")
+DRIVERS = {"sequential": {"pipelining": False}, "pipelining": {}, "bdat": {"bdat_window": 1}}
+VERBS = {"sequential": "DATA", "pipelining": "DATA", "bdat": "BDAT"}
+
+
+def mail(name, data=BODY, sender="b+token"):
     return Envelope(
-        sender="b+token@bounce.example.org",
+        sender=f"{sender}@bounce.example.org",
         recipient=f"{name}@example.net",
         message_id=f"<{name}@example.org>",
         data=data,
@@ -83,38 +89,41 @@ def names(server):
         ("defer-1", DEFERRED, 451),
         ("grey-1", DEFERRED, 451),
         ("drop-421-1", DEFERRED, 421),  # a definite reply, although the connection is gone
-        ("hang-1", UNSENT, 0),  # RCPT was never answered: nobody has the mail
-        ("drop-data-1", UNSENT, 0),  # hung up before the dot was written
         ("data-bounce-1", REFUSED, 550),
         ("data-defer-1", DEFERRED, 451),
         ("data-421-1", DEFERRED, 421),  # 421 after the dot is a definite reply, too
         ("drop-after-dot-1", IN_DOUBT, 0),  # the server has it, and we cannot know
         ("hang-after-dot-1", IN_DOUBT, 0),
         ("slow-1", ACCEPTED, 250),
+        ("hang-1", UNSENT, 0),  # RCPT was never answered: nobody has the mail
+        ("drop-data-1", UNSENT, 0),  # hung up before the dot was written
     ],
 )
-def test_a_mail_has_the_outcome_that_the_server_gave_it_and_the_others_go_on(name, kind, code):
-    server = SmtpServer()
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_mail_has_the_outcome_that_the_server_gave_it_and_the_others_go_on(
+    driver, name, kind, code
+):
+    # Written at once: BDAT has sent the whole mail with RCPT, PIPELINING the dot with the body.
+    if (driver, name) in {
+        ("bdat", "hang-1"),
+        ("bdat", "drop-data-1"),
+        ("pipelining", "drop-data-1"),
+    }:
+        kind = IN_DOUBT
+    server = SmtpServer(extensions=EVERY)
     window = [mail("before"), mail(name), mail("after")]
-    outcomes = sent(server, window, timeout=0.5)
+    outcomes = sent(server, window, timeout=0.5, **DRIVERS[driver])
     assert kinds(outcomes) == [ACCEPTED, kind, ACCEPTED]
     assert outcomes[1].code == code
     assert outcomes[1].text
     assert ("before" in names(server), "after" in names(server)) == (True, True)
-    assert len(server.unanswered) == (kind is IN_DOUBT)
+    assert len(server.unanswered) == ("-after-dot-" in name)
+    assert any(line.startswith(VERBS[driver]) for line in server.heard)
 
 
 def test_a_greylisted_mail_is_taken_at_the_second_try():
     outcomes = sent(SmtpServer(), [mail("grey-1")], [mail("grey-1")])
     assert kinds(outcomes) == [DEFERRED, ACCEPTED]
-
-
-def test_a_server_that_stops_reading_in_the_middle_of_a_mail_cannot_have_it():
-    server = SmtpServer()
-    long = mail("stall-1", BODY + b"0123456789abcdef\r\n" * 1_500_000)
-    outcomes = sent(server, [long, mail("after")], timeout=0.5)
-    assert kinds(outcomes) == [UNSENT, ACCEPTED]
-    assert outcomes[0].text == "no answer to the message within 0.5 s"
 
 
 @pytest.mark.parametrize(
@@ -149,11 +158,22 @@ def test_a_mail_is_refused_only_by_a_reply_that_says_so(verb, reply, kind):
     assert kinds(sent(SmtpServer(replies={verb: reply}), [mail("plain")])) == [kind]
 
 
-def test_the_bytes_arrive_as_they_are_dots_included():
-    data = b".first\r\n..\r\n.\r\n\r\n.x\r\nlast.\r\n.\r\n"
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize(
+    "data", [b".first\r\n..\r\n.\r\n\r\n.x\r\nlast.\r\n.\r\n", b".\r\n", b"\r\n"]
+)
+def test_the_bytes_arrive_as_they_are_dots_included(driver, data):
+    server = SmtpServer(extensions=EVERY)
+    window = [mail("first", data), mail("second", data), mail("third", data)]
+    assert kinds(sent(server, window, **DRIVERS[driver])) == [ACCEPTED] * 3
+    assert [taken.data for taken in server.accepted] == [data] * 3
+
+
+def test_what_is_clean_is_sent_as_it_is():
     server = SmtpServer()
-    assert kinds(sent(server, [mail("plain", data)])) == [ACCEPTED]
-    assert [taken.data for taken in server.accepted] == [data]
+    clean = Envelope(**{**asdict(mail("a")), "clean": True})
+    assert kinds(sent(server, [clean])) == [ACCEPTED]
+    assert server.accepted[0].data == BODY
 
 
 @pytest.mark.parametrize("data", [b"a\nb\r\n", b"a\rb\r\n", b"a\r\n.\nb\r\n", b"no end", b""])
@@ -322,6 +342,123 @@ def test_the_server_in_a_thread_serves_synchronous_tests():
 
         assert kinds(asyncio.run(day())) == [ACCEPTED]
         assert names(server) == ["plain"]
+
+
+# ── Lost at a place ──────────────────────────────────────────────────────────────────────────────
+
+LONG = BODY + b"0123456789abcdef\r\n" * 1_500_000  # more than sockets take at once
+
+
+@pytest.mark.parametrize(
+    ("bad", "kind"),
+    [
+        (mail("x", sender="drop-mail-1"), UNSENT),
+        (mail("drop-rcpt-1"), UNSENT),
+        (mail("drop-body-1", LONG), UNSENT),
+        (mail("drop-after-dot-1"), IN_DOUBT),
+        (mail("stall-1", LONG), UNSENT),
+    ],
+)
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_wherever_a_connection_is_lost_one_mail_pays_at_most(driver, bad, kind):
+    if driver == "bdat" and bad.data is BODY:
+        kind = IN_DOUBT  # all of it was on its way
+    server = SmtpServer(extensions=EVERY)
+    window = [mail("before"), bad, mail("after"), mail("last")]
+    outcomes = sent(server, window, timeout=0.5, **DRIVERS[driver])
+    assert kinds(outcomes) == [ACCEPTED, kind, ACCEPTED, ACCEPTED]
+    assert names(server) == ["before", "after", "last"]
+    if bad.recipient.startswith("stall-"):
+        assert outcomes[1].text == "no answer to the message within 0.5 s"
+
+
+@pytest.mark.parametrize("flight", [1, 2, 5])
+def test_bdat_leaves_in_doubt_what_was_in_flight_and_no_more(flight):
+    server = SmtpServer(extensions=EVERY)
+    window = [mail(f"a-{n}") for n in range(4)]
+    window += [mail("drop-after-dot-1"), *(mail(f"b-{n}") for n in range(9))]
+    outcomes = sent(server, window, bdat_window=flight)
+    doubted = [at for at, outcome in enumerate(outcomes) if outcome.kind is IN_DOUBT]
+    assert doubted == list(range(4, 4 + flight))
+    assert Counter(kinds(outcomes))[ACCEPTED] == 14 - flight
+    assert len(set(names(server))) == len(server.accepted) == 14 - flight
+
+
+# ── Limits of the server, and servers that lie ───────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("with_reply", [True, False])
+@pytest.mark.parametrize("limit", [1, 2])
+def test_a_limit_per_connection_is_learned_and_costs_no_mail_a_delay(driver, with_reply, limit):
+    server = SmtpServer(extensions=EVERY, max_per_connection=limit, limit_with_reply=with_reply)
+    over = DRIVERS[driver] | ({"bdat_window": 3} if driver == "bdat" else {})
+    outcomes = sent(server, [mail(f"reader-{n}") for n in range(9)], **over)
+    assert kinds(outcomes) == [ACCEPTED] * 9
+    assert server.connections == -(-9 // limit)
+    assert len(set(names(server))) == len(server.accepted) == 9
+
+
+@pytest.mark.parametrize(
+    ("lies", "over"),
+    [
+        ("drops", {}),
+        ("closes", {}),
+        ("complains", {}),
+        ("twice", {}),
+        ("echo", {}),
+        ("bdat", {"bdat_window": 3}),
+        ("closes", {"bdat_window": 3}),
+    ],
+)
+def test_with_a_server_that_lies_we_are_patient_from_then_on(lies, over):
+    server = SmtpServer(extensions=EVERY, lies=lies)
+    windows = [[mail(f"{day}-{n}") for n in range(3)] for day in range(3)]
+    if lies == "twice":  # there is no speaking with it: nothing is believed, nothing sent
+        assert set(kinds(sent(server, *windows, timeout=0.3, **over))) == {UNSENT}
+        assert server.accepted == []
+        return
+    assert kinds(sent(server, *windows, timeout=0.3, **over)) == [ACCEPTED] * 9
+    assert sorted(names(server)) == [f"{day}-{n}" for day in range(3) for n in range(3)]
+    assert server.connections <= (2 if lies != "echo" else 10)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_replies_that_come_in_pieces_are_replies(driver):
+    server = SmtpServer(extensions=EVERY, lies="pieces")
+    window = [mail("before"), mail("bounce-1"), mail("after")]
+    assert kinds(sent(server, window, **DRIVERS[driver])) == [ACCEPTED, REFUSED, ACCEPTED]
+    assert server.connections == 1
+
+
+def test_half_a_reply_now_and_then_is_no_sign_of_life():
+    async def drip(reader, writer):
+        writer.write(b"220 hi\r\n")
+        await reader.readline()
+        writer.write(b"250 hi\r\n")
+        while not reader.at_eof():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(reader.read(100), 0.05)
+            writer.write(b"2")
+        writer.close()
+
+    async def day():
+        async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            mailer = SmtpMailer(Smtp(host="127.0.0.1", port=port, tls="none", timeout=0.3))
+            outcomes = await mailer.send([mail("a")])
+            await mailer.close()
+            return outcomes
+
+    (outcome,) = asyncio.run(day())
+    assert outcome.text == "no answer to MAIL within 0.3 s"
+
+
+def test_pipelining_can_be_switched_off():
+    server = SmtpServer(extensions=EVERY)
+    sent(server, [mail("a"), mail("b")], pipelining=False, bdat_window=8)
+    verbs = [line.split()[0] for line in server.heard]
+    assert verbs == ["EHLO", *["MAIL", "RCPT", "DATA", "."] * 2, "QUIT"]
 
 
 # ── No connection ────────────────────────────────────────────────────────────────────────────────

@@ -1,16 +1,18 @@
 """The mailer's room: SMTP, TLS and what a relay answers; nobody else speaks to a relay.
 
-    Envelope ─▶ SmtpMailer.send ─▶ a lane of the pool ─▶ Connection.offer ─▶ Outcome
+    envelopes ─▶ SmtpMailer.send ─▶ Window ─▶ Wire ⇄ Conversation ─▶ outcomes
+                                              bytes   Sequential, Pipelining or Chunking
 
 A finished mail goes in, what became of it comes out: whatever the network or the server does is
 an Outcome, never an exception.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Protocol
 
 from digest.mailer.smtp import SmtpMailer
 from digest.model import Envelope, Outcome
+from digest.pacing import Pace
 
 __all__ = ["Mailer", "SmtpMailer"]
 
@@ -18,11 +20,22 @@ __all__ = ["Mailer", "SmtpMailer"]
 class Mailer(Protocol):
     """What delivers mails. Several ``send`` may run at once, one per lane, in one event loop."""
 
-    async def send(self, window: Sequence[Envelope]) -> list[Outcome]:
+    @property
+    def down(self) -> Outcome | None:
+        """Why there was no way to the relay at the last attempt; None where there was one."""
+        ...
+
+    @property
+    def pace(self) -> Pace:
+        """Whether the relay has us slowed down, to how many mails a second, and its words."""
+        ...
+
+    async def send(self, window: Iterable[Envelope]) -> list[Outcome]:
         """Sends the mails in their order; one Outcome each, in that order.
 
-        Never raises for what the network or the server did. If it is cancelled, the mail that was
-        on its way is in doubt and those after it were not offered.
+        Takes an envelope when its turn comes, and all of them whatever happens. Never raises for
+        what the network or the server did; what the iterator raises goes through. If it is
+        cancelled, the mails that were on their way are in doubt and those after them not offered.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 aiosmtplib does each step; they are taken one by one so that an error can name its own, and so that
 nothing is said twice: EHLO again after STARTTLS (RFC 3207 section 4.2), never again after AUTH.
+Then its transport is handed to a protocol of ours, with the driver that EHLO allows.
 """
 
 import asyncio
@@ -10,13 +11,20 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from typing import cast
 
-from aiosmtplib import SMTP, SMTPServerDisconnected
+from aiosmtplib import SMTP, SMTPException, SMTPServerDisconnected
 from aiosmtplib.protocol import SMTPProtocol
 
-from digest.mailer.connection import FAULTS, Connection
-from digest.mailer.replies import redactor, unsent
+from digest.mailer.chunking import Chunking
+from digest.mailer.conversation import Conversation
+from digest.mailer.pipelining import Pipelining
+from digest.mailer.relay import Relay
+from digest.mailer.replies import unsent
+from digest.mailer.sequential import Sequential
+from digest.mailer.wire import Wire
 from digest.model import Outcome
 from digest.settings import Smtp
+
+FAULTS = (SMTPException, OSError, ValueError)  # what aiosmtplib, asyncio and ssl raise
 
 Step = tuple[str, Callable[[], Awaitable[object]]]
 
@@ -29,19 +37,20 @@ class NotOpened(Exception):  # noqa: N818 - the name says what happened
         self.outcome = outcome
 
 
-async def connect(settings: Smtp, tls: ssl.SSLContext | None, hostname: str) -> Connection:
+async def connect(settings: Smtp, tls: ssl.SSLContext | None, hostname: str, relay: Relay) -> Wire:
     """Opens a connection as the settings say: with TLS where they say so, or not at all.
 
     Args:
         settings: the relay.
         tls: what certificates are verified with; not looked at where the settings say ``none``.
         hostname: who we are, for EHLO.
+        relay: what is known of it.
 
     Raises:
         NotOpened: with the UNSENT outcome that says at which step, and the server's words.
     """
     password = settings.password.get_secret_value()
-    redact = redactor(settings.username, password)
+    redact = relay.redact
     smtp = SMTP(
         hostname=settings.host,
         port=settings.port,
@@ -63,12 +72,23 @@ async def connect(settings: Smtp, tls: ssl.SSLContext | None, hostname: str) -> 
                 await action()
                 protocol = _still_open(smtp)
         assert protocol is not None
-        return Connection(smtp, protocol, settings.timeout, redact)
+        transport = cast("asyncio.Transport", protocol.transport)
+        return Wire(transport, _driver(smtp, settings, relay), settings.timeout)
     except BaseException:
         if protocol and protocol.transport:
             cast("asyncio.WriteTransport", protocol.transport).abort()
         smtp.close()
         raise
+
+
+def _driver(smtp: SMTP, settings: Smtp, relay: Relay) -> Conversation:
+    """The fastest driver that the settings allow, EHLO offers and the relay has not forfeited."""
+    sized = smtp.supports_extension("size")
+    if not (settings.pipelining and relay.trusted and smtp.supports_extension("pipelining")):
+        return Sequential(relay, sized=sized)
+    if settings.bdat_window and smtp.supports_extension("chunking"):
+        return Chunking(relay, sized=sized, flight=settings.bdat_window)
+    return Pipelining(relay, sized=sized)
 
 
 def _still_open(smtp: SMTP) -> SMTPProtocol:

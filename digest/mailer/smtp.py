@@ -1,23 +1,23 @@
 """The mailer's room: the pool of connections, and windows of mails going over them.
 
-    send(window) ─▶ a free lane (at most ``connections``) ─▶ its connection, opened when needed
-
-The driver here is the sequential one: a command, its reply, the next command. Others take the same
-windows through the same lanes.
+send(window) ─▶ a free lane (at most ``connections``) ─▶ its connection, opened when needed
 """
 
 import asyncio
-import contextlib
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import time
+from collections.abc import Iterable
 
 from digest.errors import ConfigError
-from digest.mailer.connection import Connection, NotOffered
 from digest.mailer.opening import NotOpened, connect
+from digest.mailer.relay import Relay
 from digest.mailer.replies import unsent
-from digest.model import Envelope, Outcome, OutcomeKind
+from digest.mailer.window import Window
+from digest.mailer.wire import Wire
+from digest.model import Envelope, Outcome
+from digest.pacing import Pace
 from digest.settings import Smtp
 
 LOSSES = 3  # connections that one window may lose together with a mail before it gives up
@@ -39,18 +39,28 @@ class SmtpMailer:
             raise ConfigError("smtp.host is not set")
         self._settings = settings
         self._tls = None if settings.tls == "none" else _trust(settings.ca_file)
+        self._relay = Relay(settings, time.monotonic)
         self._slots = asyncio.Semaphore(settings.connections)
-        self._idle: list[Connection] = []
+        self._idle: list[Wire] = []
         self._hostname = hostname
         self._closed = False
 
-    async def send(self, window: Sequence[Envelope]) -> list[Outcome]:
+    @property
+    def pace(self) -> Pace:
+        """Whether the relay has us slowed down, to how many mails a second, and its words."""
+        return self._relay.pace
+
+    @property
+    def down(self) -> Outcome | None:
+        """Why there was no way to the relay at the last attempt; None where there was one."""
+        return self._relay.down
+
+    async def send(self, window: Iterable[Envelope]) -> list[Outcome]:
         """Sends the mails in their order; one Outcome each. See ``Mailer.send``."""
-        outcomes: list[Outcome] = []
-        async with self._lane() as lane:
-            for envelope in window:
-                outcomes.append(await lane.deliver(envelope))  # noqa: PERF401 - one after another
-        return outcomes
+        mails = Window(window, self._relay.permit)
+        async with self._slots:
+            await self._send(mails)
+        return mails.outcomes
 
     async def probe(self) -> None:
         """Opens a connection and closes it again, for the operator's peace of mind.
@@ -59,99 +69,67 @@ class SmtpMailer:
             ConfigError: the relay does not let us in; the message is its reply.
         """
         try:
-            connection = await self._open()
+            wire = await self._open()
         except NotOpened as error:
             where = f"{self._settings.host}:{self._settings.port}"
             raise ConfigError(f"smtp {where}: {error.outcome.text}") from error
-        await connection.quit()
+        await wire.quit()
 
     async def close(self) -> None:
         """Says QUIT on every idle connection; a busy one is closed when its window is done."""
         self._closed = True
         idle, self._idle = self._idle, []
-        await asyncio.gather(*(connection.quit() for connection in idle))
+        await asyncio.gather(*(wire.quit() for wire in idle))
 
-    @contextlib.asynccontextmanager
-    async def _lane(self) -> AsyncIterator["_Lane"]:
-        async with self._slots:
-            lane = _Lane(self._settings, self._open, self._take())
-            try:
-                yield lane
-            except BaseException:
-                if lane.connection:
-                    lane.connection.abort()
-                raise
-            if not lane.connection or not lane.connection.alive:
-                return
-            if self._closed or lane.spent:
-                await lane.connection.quit()
-            else:
-                self._idle.append(lane.connection)
+    async def _send(self, mails: Window) -> None:
+        """Takes the window to its end, over as many connections as that takes."""
+        wire, losses, taken = self._take(), 0, self._relay.taken
+        try:
+            while mails.pending():
+                wire = await self._ready(wire)
+                await wire.carry(mails)
+                # A server that closes after taking a mail is in order: the window still gets on.
+                losses += mails.stuck and not wire.alive
+                if losses > LOSSES:
+                    text = f"gave up after losing {losses} connections, the last one: {wire.why}"
+                    mails.give_up(self._relay.failed(unsent(text), taken))
+                await asyncio.sleep(mails.rest())
+        except NotOpened as error:
+            mails.give_up(self._relay.failed(error.outcome))
+        except BaseException:
+            if wire:
+                wire.abort()
+            raise
+        if wire and wire.alive and not self._closed and not wire.spent:
+            self._idle.append(wire)
+        elif wire:
+            await wire.quit()
 
-    def _take(self) -> Connection | None:
+    async def _ready(self, wire: Wire | None) -> Wire:
+        """That connection if it is still good, or another one."""
+        if wire and wire.alive and not wire.spent:
+            return wire
+        if wire:
+            await wire.quit()
+        return await self._open()
+
+    def _take(self) -> Wire | None:
         """The connection that was used last and is still open."""
         while self._idle:
-            connection = self._idle.pop()
-            if connection.alive:
-                return connection
-            connection.abort()
+            wire = self._idle.pop()
+            if wire.alive:
+                return wire
+            wire.abort()
         return None
 
-    async def _open(self) -> Connection:
+    async def _open(self) -> Wire:
         if not self._hostname:  # may ask DNS, so not in the loop
             name = await asyncio.to_thread(socket.getfqdn)
             # RFC 5321 section 4.1.4: a client without a proper name gives an address.
             self._hostname = name if PROPER_NAME.fullmatch(name) else "[127.0.0.1]"
-        return await connect(self._settings, self._tls, self._hostname)
-
-
-class _Lane:
-    """One place in the pool, while one window goes over it."""
-
-    def __init__(
-        self,
-        settings: Smtp,
-        opener: Callable[[], Awaitable[Connection]],
-        connection: Connection | None,
-    ) -> None:
-        self._limit, self._open = settings.messages_per_connection, opener
-        self.connection = connection
-        self._lost = 0
-        self._given_up: Outcome | None = None
-
-    @property
-    def spent(self) -> bool:
-        """Whether the connection has carried as many mails as it may."""
-        return self.connection is not None and self.connection.served >= self._limit
-
-    async def deliver(self, envelope: Envelope) -> Outcome:
-        """One mail; once there is no way to the server, the rest is UNSENT at once."""
-        if self._given_up:
-            return self._given_up
-        try:
-            outcome = await self._offer(envelope)
-        except NotOpened as error:
-            self._given_up = error.outcome
-            return error.outcome
-        # A server that closes after taking a mail is in order: the window still gets on.
-        alive = self.connection is not None and self.connection.alive
-        if outcome.kind is not OutcomeKind.ACCEPTED and not alive:
-            self._lost += 1
-        if self._lost > LOSSES:
-            text = f"gave up after losing {self._lost} connections, the last one: {outcome.text}"
-            self._given_up = unsent(text, outcome.code)
-        return outcome
-
-    async def _offer(self, envelope: Envelope) -> Outcome:
-        if self.connection and self.spent:
-            await self.connection.quit()
-        if not self.connection or not self.connection.alive:
-            self.connection = await self._open()
-        try:
-            return await self.connection.offer(envelope)
-        except NotOffered:
-            self.connection = await self._open()
-            return await self.connection.offer(envelope)
+        wire = await connect(self._settings, self._tls, self._hostname, self._relay)
+        self._relay.down = None
+        return wire
 
 
 def _trust(ca_file: str) -> ssl.SSLContext:

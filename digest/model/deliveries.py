@@ -61,12 +61,17 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """A finished mail: the envelope addresses and the exact bytes (CRLF) that go over the wire."""
+    """A finished mail: the envelope addresses and the exact bytes (CRLF) that go over the wire.
+
+    ``clean`` promises that every line of ``data`` ends with CRLF and none begins with a dot, so
+    that nothing has to be checked and nothing stuffed.
+    """
 
     sender: str
     recipient: str
     message_id: str
     data: bytes
+    clean: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,21 +118,30 @@ class OutcomeKind(StrEnum):
     REFUSED = "refused"  # a 5xx about this mail or its reader
     UNSENT = "unsent"  # never offered: no connection, or the sender itself was turned away
     IN_DOUBT = "in doubt"  # the connection was lost between the final dot and its answer
+    HELD = "held"  # never offered: a limit of our own has it wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What the server did with one mail: the reply's code (0 where there was none) and its text."""
+    """What the server did with one mail: the reply's code (0 where there was none) and its text.
+
+    ``wait`` are the seconds until a mail that was held may come again.
+    """
 
     kind: OutcomeKind
     code: int = 0
     text: str = ""
+    wait: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What we do next: the delivery's new state, when to try again, and the reason to show."""
+    """What we do next: the delivery's new state, when to try again, and the reason to show.
+
+    ``counted`` says whether this was a try: a mail that a limit of our own held back had none.
+    """
 
     state: DeliveryState
     again_at: datetime | None = None
     reason: str = ""
+    counted: bool = True

@@ -75,6 +75,7 @@ Network = Annotated[str, AfterValidator(_network)]
 Line = Annotated[str, AfterValidator(_one_line)]
 # Bounds of what multiplies a logarithm keep every score a finite number.
 Weight = Annotated[float, Field(ge=-5, le=5)]
+Limit = Annotated[float, Field(ge=0)]
 
 
 class Part(BaseModel):
@@ -111,6 +112,13 @@ class Smtp(Part):
     timeout: float = Field(default=30.0, gt=0, le=3600)
     connections: int = Field(default=4, ge=1, le=100)
     messages_per_connection: int = Field(default=100, ge=1)
+    pipelining: bool = True
+    bdat_window: int = Field(default=0, ge=0, le=100)
+    # Limits of one process; 0 is none.
+    per_second: Limit = 0
+    per_hour: Limit = 0
+    per_domain_per_minute: Limit = 0
+    domains_per_minute: Mapping[str, Limit] = Field(default_factory=dict)
 
 
 class Schedule(Part):
@@ -140,8 +148,23 @@ class Signup(Part):
     confirm_days: int = Field(default=7, ge=1, le=60)
 
 
+class GuardsPart(Part):
+    """What keeps a score from being fooled: see ``ranking.guards``; 0 and false switch one off."""
+
+    burst_votes_per_hour: float = Field(default=50.0, ge=0)
+    single_source: float = Field(default=0.9, ge=0, le=1)
+    per_organisation: int = Field(default=3, ge=0)
+    per_submitter: int = Field(default=0, ge=0)
+    exploration: bool = False
+
+
 class Ranking(Part):
     """The formula's numbers: see ``ranking``."""
+
+    model: Literal["shipped", "closed"] | Line = "shipped"
+    cold_start: bool = True
+    history_days: int = Field(default=365, ge=1, le=3650)
+    guards: GuardsPart = GuardsPart()
 
     window_days: int = Field(default=7, ge=1, le=60)
     pool: int = Field(default=150, ge=1, le=2000)
@@ -159,9 +182,11 @@ class SectionPart(Part):
 
 
 class DeliveryPart(Part):
-    """How editions leave the house."""
+    """How editions leave the house: by this process, or by workers over PostgreSQL."""
 
+    dispatch: Literal["inline", "queue"] = "inline"
     window: int = Field(default=10, ge=1, le=1000)
     batch: int = Field(default=500, ge=1, le=10_000)
     deadline_hours: float = Field(default=24.0, gt=0, le=72)
     first_retry_seconds: float = Field(default=60.0, gt=0, le=86_400)
+    grace_seconds: float = Field(default=25.0, ge=0, le=3600)
