@@ -1,0 +1,96 @@
+"""What goes out carries the way back, and what comes back changes what goes out."""
+
+from datetime import timedelta
+from email import message_from_bytes
+
+import pytest
+from fakes import FakeMailer, FakeSource
+from installation import installed, papers
+from make import NOON, signal
+
+from digest.model import DeliveryState, Outcome, OutcomeKind
+from digest.verp import Mailbox, read_unsubscribe, read_verp
+
+NOBODY = Outcome(kind=OutcomeKind.REFUSED, code=550, text="5.1.1 no such user")
+POLICY = Outcome(kind=OutcomeKind.REFUSED, code=550, text="5.7.1 your mail is not wanted here")
+OPTIONS = {
+    "bounces": {"domain": "bounce.example.org"},
+    "schedule": {"quiet_days": "send"},  # unread papers make the next day's mail
+}
+BOX = Mailbox(local="bounce", domain="bounce.example.org")
+
+
+@pytest.fixture
+def queued(store_url):
+    """An installation that takes bounces, with readers who are queued for the edition of noon."""
+
+    def opened(names, mailer):
+        source = FakeSource(papers(*range(1, 31), signals=[signal(5.0)]))
+        house = installed(store_url, source, mailer=mailer, **OPTIONS)
+        return _Queued(house, names)
+
+    return opened
+
+
+class _Queued:
+    def __init__(self, house, names):
+        self.house, self.names = house, names
+
+    def __enter__(self):
+        house = self.house.__enter__()
+        house.join(*self.names)
+        house.collect()
+        assert house.queue().readers == len(self.names)
+        return house
+
+    def __exit__(self, *error):
+        return self.house.__exit__(*error)
+
+
+def test_a_mail_leaves_with_an_address_of_its_own_to_come_back_to_and_one_to_leave_by(queued):
+    seen = []
+
+    async def look(window):
+        seen.extend(window)
+
+    with queued(["ann", "ben"], FakeMailer(before=look)) as house:
+        house.deliver()
+        signer = house.app.signer
+        numbers = {one.id for one in house.store.ledger.entries()}
+        assert {read_verp(signer, mail.sender).delivery_id for mail in seen} == numbers
+        assert len({mail.sender for mail in seen}) == 2
+        for mail in seen:
+            assert mail.sender.startswith("bounce+")
+            header = message_from_bytes(mail.data)["List-Unsubscribe"]
+            address = header.partition("<mailto:")[2].partition("?")[0]
+            key = house.app.subscriptions.fingerprint(mail.recipient)
+            reader = house.store.roster.find(fingerprint=key)
+            assert read_unsubscribe(signer, address.replace("%2B", "+")) == reader.key
+
+
+def test_a_refusal_at_the_door_ends_the_mail_to_an_address_that_does_not_exist(queued):
+    with queued(["ann", "ben"], FakeMailer({"ann": [NOBODY]})) as house:
+        assert house.deliver().outcomes == {DeliveryState.SENT: 1, DeliveryState.REFUSED: 1}
+        events = house.store.bounces.recent()
+        assert [(event.status, str(action)) for event, action, _ in events] == [
+            ("5.1.1", "suppressed")
+        ]
+        house.now += timedelta(days=1)
+        house.collect()
+        house.queue()
+        house.deliver()
+        assert house.mails().count("ann") == 1
+        assert house.mails().count("ben") == 2
+
+
+def test_mail_to_a_domain_that_refuses_everybody_waits_and_goes_on_on_command(queued):
+    names = [f"r{number}" for number in range(12)]
+    with queued(names, FakeMailer({name: [POLICY] for name in names})) as house:
+        house.deliver()
+        assert house.store.bounces.paused_domains(NOON) == {"example.net"}
+        house.join("late")
+        assert house.queue().readers == 1
+        assert house.deliver().outcomes == {}
+        assert house.states()["late"] == "queued"
+        assert house.store.bounces.resume("example.net")
+        assert house.deliver().outcomes == {DeliveryState.SENT: 1}
