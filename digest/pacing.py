@@ -14,6 +14,7 @@ LEAST = 0.1  # a second: no relay is left alone for good
 ONE_BURST = 5.0  # seconds: complaints that come together are one
 RECOVERY = 30.0  # seconds from half the rate to the whole
 INTERVAL = 1.0  # seconds over which the rate is measured
+STALE = 10.0  # seconds after which a measured rate says nothing any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,14 +111,18 @@ class Pacer:
         if now - self._slowed_at < ONE_BURST:
             return
         self._slowed_at = now
-        self._goal = max(2 * LEAST, min(self._rate, self._speed(now) or UNMEASURED))
+        rate = min(self._rate, self._speed(now))
+        self._goal = max(2 * LEAST, rate if rate < inf else UNMEASURED)
         self._bucket = self._bucket or Bucket(self._goal)
         self._set(self._goal / 2)
 
     def _speed(self, now: float) -> float:
-        """Mails a second just now: of this interval, as far as it goes, or the one before."""
+        """Mails a second just now; infinite where nothing went lately to measure it by."""
         elapsed = now - self._since
-        return max(self._measured, self._count / max(elapsed, INTERVAL / 10))
+        if elapsed > STALE:
+            return inf
+        lately = self._count / max(elapsed, INTERVAL / 10)
+        return max(self._measured, lately) if elapsed < 2 * INTERVAL else lately
 
     def _set(self, rate: float) -> None:
         if rate >= self._goal:

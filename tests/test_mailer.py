@@ -431,6 +431,29 @@ def test_replies_that_come_in_pieces_are_replies(driver):
     assert server.connections == 1
 
 
+def test_half_a_reply_now_and_then_is_no_sign_of_life():
+    async def drip(reader, writer):
+        writer.write(b"220 hi\r\n")
+        await reader.readline()
+        writer.write(b"250 hi\r\n")
+        while not reader.at_eof():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(reader.read(100), 0.05)
+            writer.write(b"2")
+        writer.close()
+
+    async def day():
+        async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            mailer = SmtpMailer(Smtp(host="127.0.0.1", port=port, tls="none", timeout=0.3))
+            outcomes = await mailer.send([mail("a")])
+            await mailer.close()
+            return outcomes
+
+    (outcome,) = asyncio.run(day())
+    assert outcome.text == "no answer to MAIL within 0.3 s"
+
+
 def test_pipelining_can_be_switched_off():
     server = SmtpServer(extensions=EVERY)
     sent(server, [mail("a"), mail("b")], pipelining=False, bdat_window=8)

@@ -9,7 +9,7 @@ from digest.model import DeliveryState, Outcome, OutcomeKind
 from digest.retry import Policy, decide
 
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
-ACCEPTED, DEFERRED, REFUSED, UNSENT, IN_DOUBT = OutcomeKind
+ACCEPTED, DEFERRED, REFUSED, UNSENT, IN_DOUBT, HELD = OutcomeKind
 
 
 def verdict(kind, *, attempts=1, waited=timedelta(), jitter=0.5, policy=None, code=0, text=""):
@@ -32,16 +32,18 @@ def verdict(kind, *, attempts=1, waited=timedelta(), jitter=0.5, policy=None, co
         (IN_DOUBT, DeliveryState.UNKNOWN),  # it may have arrived: never again by itself
         (DEFERRED, DeliveryState.DEFERRED),  # 4xx: definitely not taken
         (UNSENT, DeliveryState.DEFERRED),  # never offered
+        (HELD, DeliveryState.DEFERRED),  # not even tried
     ],
 )
 def test_every_outcome_has_its_state(kind, state):
     found = verdict(kind)
     assert found.state is state
     assert (found.again_at is not None) is (state is DeliveryState.DEFERRED)
+    assert found.counted is (kind is not HELD)
 
 
 def test_every_kind_of_outcome_is_in_the_table():
-    assert len(OutcomeKind) == 5
+    assert len(OutcomeKind) == 6
 
 
 @pytest.mark.parametrize("kind", [ACCEPTED, REFUSED, IN_DOUBT])
@@ -143,3 +145,17 @@ def test_a_day_of_deferrals_ends_within_the_day():
         now = found.again_at
     assert NOON + 21 * HOUR < now <= NOON + 24 * HOUR
     assert 15 < tries < 25
+
+
+@pytest.mark.parametrize("attempts", [1, 9])
+@pytest.mark.parametrize("wait", [6.0, 3600.0])
+def test_what_we_held_back_ourselves_comes_when_its_turn_does_and_had_no_try(attempts, wait):
+    outcome = Outcome(kind=HELD, text="held back by our own limit", wait=wait)
+    terms = {"attempts": attempts, "now": NOON, "policy": Policy(), "jitter": 1.0}
+    found = decide(outcome, due_at=NOON, **terms)
+    assert found.again_at == NOON + timedelta(seconds=wait)
+    assert (found.counted, found.reason) == (False, "held back by our own limit")
+    late = decide(outcome, due_at=NOON - 24 * HOUR, **terms)
+    assert (late.state, late.counted) == (DeliveryState.REFUSED, False)
+    tries = f"{attempts - 1} tries"
+    assert late.reason == f"gave up after {tries}: held back by our own limit"

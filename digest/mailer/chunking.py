@@ -49,7 +49,8 @@ class Chunking(Pipelining):
             # After a refusal the state is "indeterminate" (RFC 3030 section 2).
             self._say(b"RSET\r\n", RSET, parcel)
         self._flying, self._unfinished = self._flying + 1, False
-        self._out.append(self._mail(parcel) + f"RCPT TO:<{parcel.recipient}>\r\n".encode("ascii"))
+        envelope = f"{self._mail(parcel)}RCPT TO:<{parcel.recipient}>\r\n"
+        self._out.append(envelope.encode("ascii"))
         self._expected += ((MAIL, parcel), (RCPT, parcel))
         if self._relay.chunks:
             self._last_chunk(parcel, 0)
@@ -84,11 +85,7 @@ class Chunking(Pipelining):
             self._settle(parcel, parcel.verdict or self._refusal(CHUNK, reply))
 
     def _conclude(self, parcel: Parcel, reply: Reply) -> None:
-        if reply.good and parcel.verdict and not parcel.named:
-            self._settle(parcel, parcel.verdict)  # nobody gets it, whatever the server says
-        elif reply.refusal and parcel.verdict:
+        if parcel.verdict:  # nobody was to get it, whatever the server says now
             self._settle(parcel, parcel.verdict)
-        elif reply.good or reply.refusal or not parcel.verdict:
-            super()._conclude(parcel, reply)
         else:
-            self._derail(reply, parcel)
+            super()._conclude(parcel, reply)

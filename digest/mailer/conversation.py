@@ -62,6 +62,11 @@ class Conversation(ABC):
         return not (self._expected and self.open)
 
     @property
+    def halfway(self) -> bool:
+        """Whether a reply has begun and not ended."""
+        return self._replies.halfway
+
+    @property
     def spent(self) -> bool:
         """Whether as many mails went over it as may."""
         return self.served >= self._relay.per_connection
@@ -151,8 +156,8 @@ class Conversation(ABC):
         """Whether the end of that mail cannot have left this process."""
         return not parcel.ended or (self.held and parcel is self._newest)
 
-    def _say(self, data: bytes, step: str, parcel: Parcel | None) -> None:
-        self._out.append(data)
+    def _say(self, data: bytes | str, step: str, parcel: Parcel | None) -> None:
+        self._out.append(data.encode("ascii") if isinstance(data, str) else data)
         self._expected.append((step, parcel))
 
     def _take(self, *, ahead: bool = False) -> Parcel | None:
@@ -164,9 +169,9 @@ class Conversation(ABC):
             self.served += 1
         return parcel
 
-    def _mail(self, parcel: Parcel) -> bytes:
+    def _mail(self, parcel: Parcel) -> str:
         size = f" SIZE={len(parcel.data)}" if self._sized else ""
-        return f"MAIL FROM:<{parcel.sender}>{size}\r\n".encode("ascii")
+        return f"MAIL FROM:<{parcel.sender}>{size}\r\n"
 
     # ── What a reply makes of a mail ─────────────────────────────────────────────────────────────
 

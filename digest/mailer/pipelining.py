@@ -25,14 +25,16 @@ class Pipelining(Conversation):
         if self._unfinished:
             self._unfinished = False
             self._say(b"RSET\r\n", RSET, parcel)
-        rest = f"RCPT TO:<{parcel.recipient}>\r\nDATA\r\n".encode("ascii")
-        self._out.append(self._mail(parcel) + rest)
+        envelope = f"{self._mail(parcel)}RCPT TO:<{parcel.recipient}>\r\nDATA\r\n"
+        self._out.append(envelope.encode("ascii"))
         self._expected += ((MAIL, parcel), (RCPT, parcel), (DATA, parcel))
 
     def _answer(self, step: str, parcel: Parcel | None, reply: Reply) -> None:
         assert parcel
         if step in ENVELOPE:
-            self._answer_envelope(step, parcel, reply)
+            parcel.answered = True
+            if not reply.good or parcel.verdict:
+                self._doubt_envelope(step, parcel, reply)
         elif step == DATA:
             self._answer_data(parcel, reply)
         elif step == END:
@@ -46,10 +48,11 @@ class Pipelining(Conversation):
         elif not reply.good:  # RSET
             self._derail(reply, parcel)
 
-    def _answer_envelope(self, step: str, parcel: Parcel, reply: Reply) -> None:
-        parcel.answered = True
-        if reply.good:
-            parcel.named = step == RCPT
+    def _doubt_envelope(self, step: str, parcel: Parcel, reply: Reply) -> None:
+        if reply.good:  # a reader taken whose sender was refused: who knows who gets what
+            if parcel.ended:
+                parcel.verdict = None
+            self._derail(reply, parcel)
         elif self._plausible(parcel, reply):
             parcel.verdict = parcel.verdict or self._refusal(step, reply)
 
@@ -71,10 +74,8 @@ class Pipelining(Conversation):
             self._ending.append(parcel)
             self._out.append(DOT)
             self._go_on(ahead=True)
-        elif not parcel.named:
+        else:
             self._say(DOT, NOTHING, parcel)  # RFC 2920 section 3.1
-        else:  # the sender refused and the reader taken: a dot would send an empty mail
-            self._leave(lambda _: "", parcel)
 
     def _plausible(self, parcel: Parcel, reply: Reply) -> bool:
         """Whether it is a verdict on the mail. If not, the conversation is over."""

@@ -53,7 +53,10 @@ class Relay:
             for limit, period in ((settings.per_second, 1), (settings.per_hour, 3600))
             if limit
         ]
-        self._per_minute, self._each = settings.domains_per_minute, settings.per_domain_per_minute
+        self._each = settings.per_domain_per_minute
+        self._per_minute = {
+            name.lower(): limit for name, limit in settings.domains_per_minute.items()
+        }
         self._domains: dict[str, Bucket] = {}
         self._unlimited = not (self._limits or self._per_minute or self._each)
 
@@ -148,7 +151,7 @@ class Relay:
         """
         if self.trust is Trust.UNPROVEN or (sure and self.is_proven):
             self.trust = Trust.SUSPECT
-            _log.warning("smtp relay=%s asked one command at a time: %s", self.where, reason)
+            _log.warning("smtp relay=%s is asked slowly: %s", self.where, one_line(reason))
 
     def cleared(self, *, slow_is_good: bool) -> None:
         """How it went, one command at a time."""

@@ -65,6 +65,11 @@ class Replies:
         self._rest = b""
         self._lines: list[bytes] = []  # of a reply that is not complete
 
+    @property
+    def halfway(self) -> bool:
+        """Whether the last one is not complete."""
+        return bool(self._rest or self._lines)
+
     def read(self, data: bytes) -> Iterator[Reply]:
         """The replies that are complete with these bytes.
 

@@ -12,14 +12,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 from digest.errors import InputError
-from digest.mailer.replies import unsent
+from digest.mailer.replies import CLOSING, unsent
 from digest.mime import wire_address
 from digest.model import Envelope, Outcome, OutcomeKind
 
-ORDINARY = re.compile(
-    r"[A-Za-z0-9+=_-]{1,31}(\.[A-Za-z0-9+=_-]{1,31})?"
-    r"@([a-z0-9]{1,30}(-[a-z0-9]{1,30})?\.){1,3}[a-z]{2,20}"
-)
+WORD = "[A-Za-z0-9+=_-]+"
+ORDINARY = re.compile(rf"{WORD}(?:\.{WORD})*@[a-z0-9]+(?:[.-][a-z0-9]+)*")
+SHORT = 64  # characters: no part of an address is too long where the whole is not
 PATIENCE = 5.0  # seconds that a mail waits here for its turn; longer, and it has to come again
 
 Permit = Callable[[str], float]  # seconds until a mail to that domain may go; over PATIENCE: later
@@ -32,7 +31,7 @@ class Parcel:
     """
 
     __slots__ = (
-        *("ahead", "answered", "clean", "data", "ended", "first", "named", "number", "recipient"),
+        *("ahead", "answered", "clean", "data", "ended", "first", "number", "recipient"),
         *("sender", "verdict"),
     )
 
@@ -44,7 +43,6 @@ class Parcel:
         """Its MAIL is written: ``ahead`` of its turn, as the ``first`` on the connection."""
         self.ahead, self.first = ahead, first
         self.answered = False  # the server has replied to its MAIL
-        self.named = False  # … and taken its recipient
         self.ended = False  # the last byte of it is written
         self.verdict: Outcome | None = None  # known before the server has said all it has to say
 
@@ -114,8 +112,10 @@ class Window:
 
     @property
     def stuck(self) -> bool:
-        """Whether the latest mail was not accepted, or there was none since the last rest."""
-        return self._latest is None or self._latest.kind is not OutcomeKind.ACCEPTED
+        """Whether a connection that is over has taken a mail with it, or has served none."""
+        if not self._latest or self._latest.code == CLOSING:
+            return True
+        return self._latest.kind in (OutcomeKind.UNSENT, OutcomeKind.IN_DOUBT)
 
     def put_back(self, parcel: Parcel) -> None:
         """A mail was not offered: it goes over another connection."""
@@ -151,7 +151,8 @@ class Window:
 
 def _address(address: str, field: str) -> str:
     """As ``wire_address``, which has nothing to say about what is short and ordinary."""
-    return address if ORDINARY.fullmatch(address) else wire_address(address, field)
+    ordinary = len(address) <= SHORT and ORDINARY.fullmatch(address)
+    return address if ordinary else wire_address(address, field)
 
 
 def _lines_end_well(data: bytes) -> bool:

@@ -134,10 +134,11 @@ class Wire(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Replies, in whatever pieces."""
-        self._heard = self._loop.time()
         try:
             if self._conversation.open:
                 self._write(self._conversation.receive(bytes(self._view[:nbytes])))
+            if not self._conversation.halfway:  # half a reply is no sign of life
+                self._heard = self._loop.time()
         except Exception as error:  # noqa: BLE001 - of the window's iterator: its taker gets it
             self._fail(error)
         if self._conversation.idle:
