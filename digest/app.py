@@ -75,6 +75,7 @@ class App:
         settings: everything that can be chosen.
         clock: gives the present instant.
         transport: carries the sources' requests instead of the network (the sample, tests).
+        mailer: takes the mails instead of the relay (the bench).
     """
 
     def __init__(
@@ -83,11 +84,12 @@ class App:
         *,
         clock: Clock = system_clock,
         transport: "httpx2.AsyncBaseTransport | None" = None,
+        mailer: Mailer | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
         self._transport = transport
-        self._mailer: Mailer | None = None
+        self._mailer = mailer
         compose.check_sections(settings.mail_sections())
 
     # ── Parts ────────────────────────────────────────────────────────────────────────────────────
@@ -209,7 +211,7 @@ class App:
             sections=self.settings.mail_sections(),
         )
         host = urlsplit(self.settings.base_url).hostname or ""
-        self._mailer = SmtpMailer(self.settings.smtp, hostname=host)
+        self._mailer = self._mailer or SmtpMailer(self.settings.smtp, hostname=host)
         return Delivery(
             store=self.store,
             mailer=self._mailer,

@@ -6,6 +6,7 @@ serving.py      serve, web, scheduler
 readers.py      subscribers add, list, import, export, remove
 ledger.py       deliveries, resend
 care.py         doctor, db upgrade
+bench.py        bench compose, delivery, enqueue, latency
 show.py         tables and bars: how things look in a terminal
 """
 

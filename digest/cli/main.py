@@ -6,7 +6,7 @@ import sys
 import typer
 
 from digest import __version__
-from digest.cli import care, ledger, readers, run, serving
+from digest.cli import bench, care, ledger, readers, run, serving
 from digest.cli.show import fail
 from digest.errors import DigestError
 
@@ -26,6 +26,7 @@ cli.command()(run.preview)
 cli.add_typer(readers.commands, name="subscribers")
 cli.add_typer(ledger.commands, name="deliveries")
 cli.command()(care.doctor)
+cli.add_typer(bench.commands, name="bench")
 cli.add_typer(care.database, name="db")
 
 
