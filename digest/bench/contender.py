@@ -99,8 +99,7 @@ def compose(terms: Terms) -> Task:
     made = edition(app, terms)
     app.writer.prepare(made)
     claims = _claims(made, terms)
-    size = len(app.writer.write(claims[0], made, AT).data)
-    return lambda: _metered(lambda: _write(app, made, claims), size)
+    return lambda: _metered(lambda: _write(app, made, claims))
 
 
 def _claims(made: Edition, terms: Terms) -> list[Claim]:
@@ -172,9 +171,9 @@ def naive_compose(terms: Terms) -> Task:
     return lambda: _metered(lambda: naive.compose(app, terms) and terms.mails)
 
 
-def _metered(work: Callable[[], int], size: int = 0) -> Usage:
+def _metered(work: Callable[[], int]) -> Usage:
     meter = Meter()
-    return meter.usage(work(), size)
+    return meter.usage(work())
 
 
 TASKS: Mapping[str, Callable[[Terms], Task]] = {

@@ -22,14 +22,12 @@ class Usage:
         seconds: on the clock.
         cpu: seconds of CPU, user and system, of the process without its children.
         peak: bytes of memory at its highest; 0 where it is not known.
-        size: bytes of a mail; 0 where there is none.
     """
 
     mails: int
     seconds: float
     cpu: float
     peak: int = 0
-    size: int = 0
 
     def dump(self) -> str:
         """A line of JSON."""
@@ -47,14 +45,13 @@ class Meter:
     def __init__(self) -> None:
         self._began, self._cpu = time.perf_counter(), time.process_time()
 
-    def usage(self, mails: int, size: int = 0) -> Usage:
+    def usage(self, mails: int) -> Usage:
         """What this process used since then."""
         return Usage(
             mails=mails,
             seconds=time.perf_counter() - self._began,
             cpu=time.process_time() - self._cpu,
             peak=_peak(),
-            size=size,
         )
 
 

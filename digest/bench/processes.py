@@ -41,7 +41,6 @@ def _together(usages: Sequence[Usage], seconds: float, terms: Terms) -> Usage:
         seconds=seconds,
         cpu=sum(one.cpu for one in usages),
         peak=max(one.peak for one in usages),
-        size=usages[0].size,
     )
 
 

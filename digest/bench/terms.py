@@ -32,6 +32,7 @@ class Terms:
         database_url: of the scratch database.
         mails: how many.
         papers: of each mail.
+        size: bytes of the first mail.
         density: of the papers, see ``invented.edition``.
         personal: whether each reader gets papers of their own.
         window: mails per connection and transaction.
@@ -46,6 +47,7 @@ class Terms:
     mails: int
     papers: int = invented.PAPERS
     density: float = 1.0
+    size: int = 0
     personal: bool = False
     connections: int = 10
     per_connection: int = 100
@@ -104,15 +106,16 @@ def edition(app: App, terms: Terms) -> Edition:
     return invented.edition(cut, app.settings.sections[0].name, terms.density)
 
 
-def fitted(app: App, size: int) -> tuple[int, float]:
-    """How many papers of which density make a mail of about ``size`` bytes, as it is written."""
+def fitted(app: App, size: int) -> tuple[int, float, int]:
+    """How many papers of which density make a mail of about ``size`` bytes, and how many it has."""
     cut, section = cut_at(AT, app.settings.schedule.cut_hours), app.settings.sections[0].name
 
     def measure(papers: int, density: float) -> int:
         made = invented.edition(cut, section, density, cards=papers)
         return len(app.writer.write(claim(made, 0, tuple(range(papers))), made, AT).data)
 
-    return invented.fitted(size, measure)
+    papers, density = invented.fitted(size, measure)
+    return papers, density, measure(papers, density)
 
 
 def claim(made: Edition, number: int, cards: tuple[int, ...]) -> Claim:

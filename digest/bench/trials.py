@@ -47,7 +47,7 @@ class Options:
     port: int = 0
     tls: Literal["none", "starttls", "tls"] = "none"
     ca_file: str = ""
-    round_trip: float = 0.0  # seconds, of the bench's own server
+    round_trip: float = 0.0  # milliseconds, of the bench's own server
     against: Sequence[str] = ()
     yardsticks: bool = True
     config: str = ""
@@ -56,7 +56,7 @@ class Options:
 def compose(options: Options, told: Told) -> Report:
     """Writing mails: by splicing, by rendering each, and with the libraries alone."""
     terms = _terms(options)
-    few = max(FEWEST, options.mails // FEWER)
+    few = _few(options)
     run = partial(_contender, terms)
     contenders = [
         run("one selection for all", "compose"),
@@ -129,8 +129,8 @@ def _terms(options: Options) -> Terms:
         ca_file=options.ca_file,
         config=options.config,
     )
-    papers, density = fitted(application(terms), options.size)
-    return replace(terms, papers=papers, density=density)
+    papers, density, size = fitted(application(terms), options.size)
+    return replace(terms, papers=papers, density=density, size=size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +151,7 @@ def _ground(options: Options, told: Told, *, listening: bool = True) -> Iterator
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="digest-bench-")))
         terms = replace(terms, database_url=options.database_url or f"sqlite:///{folder}/bench.db")
         if listening and not options.port:
-            terms = replace(terms, port=stack.enter_context(sink(options.round_trip)))
+            terms = replace(terms, port=stack.enter_context(sink(options.round_trip / 1000)))
         told("readers")
         scratch = Scratch(terms.database_url)
         stack.callback(scratch.close)
@@ -184,22 +184,25 @@ def _delivery(ground: Ground, name: str, terms: Terms) -> Contender:
 def _others(options: Options, terms: Terms) -> Iterator[Contender]:
     """The yardsticks that are here: against TLS only those that the user gave."""
     if options.yardsticks and options.tls == "none":
-        few = max(FEWEST, options.mails // FEWER)
+        few = _few(options)
         yield _contender(terms, "aiosmtplib + EmailMessage", "naive_send", mails=few)
         if program := shutil.which("smtp-source") or shutil.which(SOURCE):
-            yield _command(f"{program} {SMTP_SOURCE}", "smtp-source", options, terms)
-    for number, command in enumerate(options.against):
-        yield _command(
-            command, f"{Path(shlex.split(command)[0]).name} ({number + 1})", options, terms
-        )
+            yield _command(f"{program} {SMTP_SOURCE}", "smtp-source", terms)
+    for number, command in enumerate(options.against, start=1):
+        yield _command(command, f"{Path(shlex.split(command)[0]).name} ({number})", terms)
 
 
 SMTP_SOURCE = "-d -s {connections} -m {mails} -l {size} -f a@b.invalid -t c@d.invalid {host}:{port}"
 
 
-def _command(command: str, name: str, options: Options, terms: Terms) -> Contender:
+def _few(options: Options) -> int:
+    """Mails of a contender that takes its time."""
+    return min(options.mails, max(FEWEST, options.mails // FEWER))
+
+
+def _command(command: str, name: str, terms: Terms) -> Contender:
     """A program that sends as many mails of that size."""
-    values = {"host": terms.host, "port": terms.port, "size": options.size}
+    values = {"host": terms.host, "port": terms.port, "size": terms.size}
     values |= {"mails": terms.mails, "connections": terms.connections}
     try:
         words = [word.format(**values) for word in shlex.split(command)]
@@ -214,7 +217,7 @@ def _report(
 ) -> Report:
     shown = {
         "mails": terms.mails,
-        "size": options.size,
+        "bytes of a mail": terms.size,
         "papers": terms.papers,
         "selections": "personal" if terms.personal else "one for all",
         "connections": terms.connections,
@@ -222,7 +225,7 @@ def _report(
         "window": terms.window,
         "processes": options.processes,
         "server": f"{terms.host}:{options.port}" if options.port else "the bench's own",
-        "round trip": f"{options.round_trip * 1000:g} ms" if not options.port else "the server's",
+        "round trip": f"{options.round_trip:g} ms" if not options.port else "the server's",
         "tls": terms.tls,
         "runs": options.runs,
     }

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -55,7 +55,7 @@ def compose(
     out: Json = "",
 ) -> None:
     """Write mails, one selection for all or each reader their own; beside a rendering of each."""
-    _measure(bench.compose, Options(mails=mails, size=size, runs=runs, config=_path(config)), out)
+    _measure(bench.compose, **locals())
 
 
 @commands.command()
@@ -81,26 +81,7 @@ def delivery(
     out: Json = "",
 ) -> None:
     """Write, send and account for mails that are queued, from start to end."""
-    options = Options(
-        mails=mails,
-        size=size,
-        runs=runs,
-        personal=personal,
-        connections=connections,
-        per_connection=per_connection,
-        window=window,
-        bdat=bdat,
-        processes=processes,
-        database_url=database_url,
-        host=host,
-        port=port,
-        tls=tls,
-        ca_file=ca_file,
-        against=against or (),
-        yardsticks=yardsticks,
-        config=_path(config),
-    )
-    _measure(bench.delivery, options, out)
+    _measure(bench.delivery, **locals())
 
 
 @commands.command()
@@ -113,8 +94,7 @@ def enqueue(
     out: Json = "",
 ) -> None:
     """Queue an edition for a million readers."""
-    options = Options(mails=mails, runs=runs, database_url=database_url, config=_path(config))
-    _measure(bench.enqueue, options, out)
+    _measure(bench.enqueue, **locals())
 
 
 @commands.command()
@@ -140,33 +120,20 @@ def latency(
     out: Json = "",
 ) -> None:
     """The same against a server some milliseconds away, in each way of speaking to it."""
-    options = Options(
-        mails=mails,
-        size=size,
-        runs=runs,
-        connections=connections,
-        per_connection=per_connection,
-        window=window,
-        bdat=bdat,
-        processes=processes,
-        database_url=database_url,
-        host=host,
-        port=port,
-        round_trip=round_trip / 1000,
-        against=against or (),
-        yardsticks=yardsticks,
-        config=_path(config),
-    )
-    _measure(bench.latency, options, out)
-
-
-def _path(config: Path | None) -> str:
-    return str(config.resolve()) if config else ""
+    _measure(bench.latency, **locals())
 
 
 def _measure(
-    trial: Callable[[Options, Callable[[str], None]], Report], options: Options, out: str
+    trial: Callable[[Options, Callable[[str], None]], Report],
+    *,
+    out: str,
+    config: Path | None,
+    **given: Any,  # noqa: ANN401 - the command's own options
 ) -> None:
+    """Runs a trial with the options of its command, and shows or writes what it found."""
+    if config:
+        given["config"] = str(config.resolve())
+    options = Options(**{name: value for name, value in given.items() if value is not None})
     with show.console.status("measuring") as status:
         report = trial(options, lambda who: status.update(f"measuring: {who}"))
     text = json.dumps(report.plain(), indent=1) + "\n"
