@@ -3,7 +3,8 @@
 FROM python:3.11-slim
 
 # Safe path: nothing that lies in the volume is ever imported.
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
+ENV DIGEST_STATE_DIR=/data/state \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_ROOT_USER_ACTION=ignore \
     PYTHONPATH=/app \
@@ -22,7 +23,7 @@ RUN python -m compileall -q /app \
     && printf '#!/bin/sh\nexec python -m digest "$@"\n' >/usr/local/bin/digest \
     && chmod +x /usr/local/bin/digest \
     && useradd --system --uid 10001 digest \
-    && install -d -o digest -g digest /data /data/var
+    && install -d -o digest -g digest /data /data/var /data/state
 
 # The default database, var/digest.db, lies in the volume.
 WORKDIR /data

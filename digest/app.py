@@ -5,27 +5,27 @@ Doors ask it for what they need; nothing is built at import, and nothing twice.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from digest import __version__, compose
-from digest.daily import Daily, Plan, Queued
-from digest.delivery import Delivered, Delivery, Progress, Terms
-from digest.dispatch import Inline
+from digest import __version__, compose, parts
+from digest.daily import Daily, Queued
+from digest.delivery import Delivered, Delivery, Progress
+from digest.dispatch import Dispatcher, Inline, Left
 from digest.errors import ConfigError
+from digest.intake import Intake, bounce_box, dkim_signer, unsubscribe_box
 from digest.links import Signer
 from digest.mailer import Mailer
 from digest.mailer.smtp import SmtpMailer
 from digest.model import Preferences, SourceReport
-from digest.ranking import Formula
 from digest.render import Look, Renderer
-from digest.retry import Policy
 from digest.settings import Settings, resource
 from digest.settings.secret import kept_secret
+from digest.shift import Shift
 from digest.sources import Source, build
 from digest.store import Store
 from digest.subscriptions import Limits, Subscriptions
@@ -34,7 +34,11 @@ from digest.writer import Letterhead, Writer
 if TYPE_CHECKING:
     import httpx2
 
+    from digest.dispatch.workers import Crew
+
 Clock = Callable[[], datetime]
+
+SETTLE = 3.0  # seconds: after a restart of PostgreSQL living workers have their locks again by then
 
 
 def system_clock() -> datetime:
@@ -58,7 +62,7 @@ class DayReport:
     sources: tuple[SourceReport, ...]
     queued: Queued
     delivered: Delivered
-    ledger: dict[str, int]
+    ledger: Mapping[str, int]  # all deliveries by state, where that was asked for
     seconds: dict[str, float]
 
     def __str__(self) -> str:
@@ -74,7 +78,7 @@ class App:
     Args:
         settings: everything that can be chosen.
         clock: gives the present instant.
-        transport: carries the sources' requests instead of the network (the sample, tests).
+        transport: carries our requests instead of the network (the sample, tests).
         mailer: takes the mails instead of the relay (the bench).
     """
 
@@ -97,9 +101,12 @@ class App:
     @cached_property
     def store(self) -> Store:
         """The database, open and of this version; a SQLite file is brought to it."""
-        store = Store(self.settings.database_url.get_secret_value())
+        store = parts.store(self.settings)
         try:
-            store.upgrade() if store.is_sqlite else store.check()
+            if store.is_sqlite:
+                store.upgrade()
+            else:
+                store.check(parts.queue_scripts() if self.is_queued else ())
         except BaseException:
             store.close()  # asked for again, it is opened anew
             raise
@@ -149,37 +156,17 @@ class App:
     @cached_property
     def daily(self) -> Daily:
         """Editions, from the sources to the queue."""
-        ranking, schedule = self.settings.ranking, self.settings.schedule
-        plan = Plan(
-            formula=Formula(
-                age_exponent=ranking.age_exponent,
-                half_life_days=ranking.half_life_days,
-                weights=ranking.weights,
-            ),
-            sections=self.settings.mail_sections(),
-            window=timedelta(days=ranking.window_days),
-            pool=ranking.pool,
-            zone=schedule.zone,
-            cut_hours=schedule.cut_hours,
-            catch_up=timedelta(hours=schedule.catch_up_hours),
-            quiet_days=schedule.quiet_days,
-            batch=self.settings.delivery.batch,
-            # The link works so long; its letter may be on its way for a day.
-            unconfirmed_kept=timedelta(days=self.settings.signup.confirm_days + 2),
-        )
-        return Daily(self.store, self.sources, plan)
+        return Daily(self.store, self.sources, parts.plan(self.settings))
+
+    @cached_property
+    def intake(self) -> Intake:
+        """What comes back: bounces, complaints, mailed unsubscribes."""
+        made_of = self.settings, self.store, self.signer
+        return Intake(*made_of, clock=self.clock, transport=self._transport)
 
     def require_sender(self) -> None:
         """Raises ConfigError unless mail may go out: a sender, a postal address, a relay."""
-        sender = self.settings.sender
-        for name, value in (("address", sender.address), ("postal_address", sender.postal_address)):
-            if not value:
-                raise ConfigError(
-                    f"sender.{name} is not set: no mail may go out without it"
-                    f" (DIGEST_SENDER__{name.upper()})"
-                )
-        if not self.settings.smtp.host:
-            raise ConfigError("smtp.host is not set (DIGEST_SMTP__HOST)")
+        parts.require_sender(self.settings)
 
     @cached_property
     def writer(self) -> Writer:
@@ -192,6 +179,9 @@ class App:
             site=self.settings.site.name,
             base_url=self.settings.base_url,
             confirm_for=timedelta(days=self.settings.signup.confirm_days),
+            bounces=bounce_box(self.settings.bounces),
+            leaving=unsubscribe_box(self.settings.bounces),
+            seal=dkim_signer(self.settings.dkim),
         )
         return Writer(self.renderer, self.signer, head, self.settings.mail_sections())
 
@@ -199,27 +189,31 @@ class App:
     def delivery(self) -> Delivery:
         """Sends what is queued; belongs to the event loop that uses it first."""
         self.require_sender()
-        options = self.settings.delivery
-        terms = Terms(
-            window=options.window,
-            policy=Policy(
-                first=timedelta(seconds=options.first_retry_seconds),
-                deadline=timedelta(hours=options.deadline_hours),
-            ),
-            # Twice the window of candidates: a paper cannot come back after that.
-            horizon=2 * timedelta(days=self.settings.ranking.window_days),
-            sections=self.settings.mail_sections(),
-        )
         host = urlsplit(self.settings.base_url).hostname or ""
         self._mailer = self._mailer or SmtpMailer(self.settings.smtp, hostname=host)
+        dispatcher: Dispatcher = Inline(self.settings.smtp.connections)
+        if self.is_queued:
+            dispatcher = Left(self.store.queue.defer)
         return Delivery(
             store=self.store,
             mailer=self._mailer,
             writer=self.writer,
-            dispatcher=Inline(self.settings.smtp.connections),
-            terms=terms,
+            dispatcher=dispatcher,
+            terms=parts.terms(self.settings),
             clock=self.clock,
+            refused=self.intake.returns.refused,
+            settle=SETTLE if self.is_queued else 0,
         )
+
+    @cached_property
+    def crew(self) -> "Crew":
+        """The workers of this process; belongs to the event loop that uses it."""
+        return parts.crew(self.settings, self.store)
+
+    @property
+    def is_queued(self) -> bool:
+        """Whether deliveries are left to workers."""
+        return parts.is_queued(self.settings)
 
     @property
     def defaults(self) -> Preferences:
@@ -229,7 +223,13 @@ class App:
 
     # ── The day ──────────────────────────────────────────────────────────────────────────────────
 
-    async def run(self, *, collect: bool = True, progress: Progress = lambda _: None) -> DayReport:
+    async def run(
+        self,
+        *,
+        collect: bool = True,
+        counted: bool = True,
+        progress: Progress = lambda _: None,
+    ) -> DayReport:
         """Collects, queues for who is due, delivers: one day's work at the clock's instant."""
         now, seconds, started = self.clock(), dict[str, float](), time.perf_counter()
 
@@ -248,7 +248,7 @@ class App:
             sources=looks,
             queued=queued,
             delivered=delivered,
-            ledger=dict(await asyncio.to_thread(self.store.ledger.counts)),
+            ledger=await asyncio.to_thread(self.store.ledger.counts) if counted else {},
             seconds=seconds,
         )
 
@@ -257,14 +257,28 @@ class App:
         looks = await asyncio.to_thread(self.store.papers.last_looks)
         every = timedelta(minutes=self.settings.schedule.collect_minutes)
         last = max((look.at for look in looks), default=None)
-        return await self.run(collect=last is None or self.clock() - last >= every)
+        due = last is None or self.clock() - last >= every
+        # A ledger of years is not counted every few seconds for a report that nobody reads.
+        return await self.run(collect=due, counted=False)
 
     async def post_letters(self) -> Delivered:
-        """Sends confirmations and the like at once: who signs up waits in front of their inbox."""
+        """Sends confirmations and the like at once: who signs up waits in front of their inbox.
+
+        Workers need not be told: a letter comes with its job.
+        """
+        if self.is_queued:
+            return Delivered(outcomes={})
         return await self.delivery.run(letters_only=True)
+
+    async def work(self) -> None:
+        """Sends what the queue hands this process, until ``stop``."""
+        shift = Shift(self.delivery, self.store, clock=self.clock)
+        await shift.work(self.crew)
 
     def stop(self) -> None:
         """Lets the mails under way finish and takes no more."""
+        if "crew" in self.__dict__:
+            self.crew.stop()
         if "delivery" in self.__dict__:
             self.delivery.stop()
 

@@ -24,7 +24,7 @@ from digest.model import (
     Section,
     Subscriber,
 )
-from digest.ranking import Formula, Reading, rank
+from digest.ranking import NOBODY, Formula, Reading, Standing, rank
 
 NEW_FOR = timedelta(hours=24)  # a paper seen within this time makes an edition worth sending
 FRESH_DAYS = 2  # papers without votes are fresh for so many days after their announcement
@@ -54,6 +54,10 @@ class Choice:
     skip: str = ""
 
 
+# Asked for every delivery that is taken: (reader, kind, suppressed, local date, papers had before).
+Chooser = Callable[[Subscriber, MailKind, str | None, date | None, frozenset[str]], Choice]
+
+
 def check_sections(sections: Iterable[Section]) -> None:
     """Raises ConfigError for a section that no rule fills."""
     for section in sections:
@@ -72,11 +76,12 @@ def edition(
     sections: Sequence[Section],
     pool: int,
     quiet_days: str = "skip",
+    standing: Standing = NOBODY,
 ) -> Edition:
     """Ranks ``candidates`` into the edition of ``cut``.
 
     Each section keeps at most ``pool`` papers. Without anything new within a day the edition is
-    empty (``quiet_days = "skip"``) and its note says why.
+    empty (``quiet_days = "skip"``) and its note says why. ``standing`` is what is known of authors.
     """
     newest = max((candidate.seen_at for candidate in candidates), default=None)
     if newest is None:
@@ -85,11 +90,13 @@ def edition(
         return _frozen(cut, day, (), f"nothing new since {newest:%A %d %B, %H:%M} UTC")
     kept = list[Item]()
     counts = dict.fromkeys((section.name for section in sections), 0)
-    for item, reading in rank(candidates, now, formula):
+    for item, reading in rank(candidates, now, formula, standing):
         name = next((s.name for s in sections if MEMBERS[s.name](reading)), None)
         if name is not None and counts[name] < pool:
             counts[name] += 1
             kept.append(replace(item, section=name, rank=len(kept) + 1))
+            if all(count >= pool for count in counts.values()):
+                break
     note = "" if kept else "no paper fits any section"
     return _frozen(cut, day, tuple(kept), note)
 
@@ -171,6 +178,28 @@ def choose(
     if reason := barred(subscriber, kind, suppressed, today):
         return Choice(skip=reason)
     return digest() if kind is MailKind.DIGEST else Choice()
+
+
+def chooser(pool: Pool | None) -> Chooser:
+    """What the ledger asks for every delivery it takes: may it go, and with which papers.
+
+    ``pool`` is that of the edition; letters have none.
+    """
+
+    def choose_for(
+        reader: Subscriber,
+        kind: MailKind,
+        suppressed: str | None,
+        today: date | None,
+        had: frozenset[str],
+    ) -> Choice:
+        def digest() -> Choice:
+            assert pool is not None
+            return pool.choice(reader, had)
+
+        return choose(reader, kind, suppressed=suppressed, today=today, digest=digest)
+
+    return choose_for
 
 
 def dump(items: Sequence[Item]) -> bytes:

@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 
 from digest import compose, timetable
 from digest.model import DueSlot, Edition, FetchState, Section, SourceReport
-from digest.ranking import Formula
+from digest.ranking import Formula, Standing
 from digest.sources import Source, look
 from digest.store import Store
 
 LOOKS_KEPT = timedelta(days=90)
+FEEDBACK_KEPT = timedelta(days=400)  # the rule looks back a month, the operator a year
 ATTEMPTS_KEPT = timedelta(days=2)  # the limits look back a day
 
 
@@ -34,6 +35,7 @@ class Plan:
     catch_up: timedelta
     quiet_days: str
     batch: int
+    history: timedelta = timedelta(days=365)
     unconfirmed_kept: timedelta = timedelta(days=9)
 
 
@@ -64,9 +66,10 @@ class Daily:
         return tuple(kept)
 
     def _forget(self, now: datetime) -> None:
-        """Drops what has had its time: old looks, spent limits, sign-ups that nobody confirmed."""
+        """Drops what has had its time: looks, spent limits, unconfirmed sign-ups, old bounces."""
         self._store.papers.forget(now - LOOKS_KEPT)
         self._store.subscribers.forget_attempts(now - ATTEMPTS_KEPT)
+        self._store.bounces.forget(now - FEEDBACK_KEPT)
         self._store.subscribers.forget_unconfirmed(now - self._plan.unconfirmed_kept)
 
     def queue(self, now: datetime) -> Queued:
@@ -99,6 +102,7 @@ class Daily:
         """An edition as it would be made at ``now``, without storing it."""
         plan = self._plan
         candidates = self._store.papers.window(now - plan.window, now)
+        earlier = self._store.papers.earlier(now - plan.history, now) if plan.formula.cold else ()
         made = compose.edition(
             candidates,
             now=now,
@@ -108,6 +112,7 @@ class Daily:
             sections=plan.sections,
             pool=plan.pool,
             quiet_days=plan.quiet_days,
+            standing=Standing.of(earlier),
         )
         return made, len(candidates)
 

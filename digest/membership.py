@@ -18,7 +18,9 @@ class Answer:
     letter: MailKind | None
 
 
-def on_sign_up(state: SubscriberState | None, asked_today: int, most: int) -> Answer:
+def on_sign_up(
+    state: SubscriberState | None, asked_today: int, most: int, suppressed: str | None = None
+) -> Answer:
     """The answer to a sign-up; the page says the same whatever it is.
 
     Args:
@@ -26,9 +28,12 @@ def on_sign_up(state: SubscriberState | None, asked_today: int, most: int) -> An
         asked_today: sign-ups for this address within a day, this one included.
         most: so many of them write a letter; later ones are silent, since forms are used to flood
             third parties with confirmation mails.
+        suppressed: the reason why nothing may be sent to the address, if any. Whose mail bounced
+            gets none although they are active, and confirms anew.
     """
     silent = asked_today > most
-    if state is SubscriberState.ACTIVE:
+    bounced = suppressed is not None and suppressed.startswith(BOUNCE)
+    if state is SubscriberState.ACTIVE and not bounced:
         return Answer(state, None if silent else MailKind.KNOWN)
     return Answer(SubscriberState.PENDING, None if silent else MailKind.CONFIRM)
 

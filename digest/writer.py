@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from threading import Lock
 
-from digest import addresses, links, mime
+from digest import addresses, dkim, links, mime, verp
 from digest.links import Signer
 from digest.model import (
     Claim,
@@ -23,6 +23,7 @@ from digest.model import (
 )
 from digest.press import Chunk, Press
 from digest.render import Renderer
+from digest.verp import Mailbox
 
 _NOBODY = Subscriber(
     id=0,
@@ -45,6 +46,9 @@ class Letterhead:
     site: str
     base_url: str
     confirm_for: timedelta
+    bounces: Mailbox | None = None  # where refusals by mail come in, each with its token (VERP)
+    leaving: Mailbox | None = None  # where mailed unsubscribes come in
+    seal: dkim.Signer | None = None  # signs; without it that is left to the relay
 
 
 class Writer:
@@ -76,13 +80,21 @@ class Writer:
             InputError: an address cannot be written on an envelope.
         """
         if edition is not None and claim.kind is MailKind.DIGEST:
-            return self._digest(claim, edition, now)
-        return self._letter(claim, now)
+            name, data = self._digest(claim, edition, now)
+        else:
+            name, data = self._letter(claim, now)
+        head, sender = self._head, self._head.address
+        if head.bounces:
+            sender = verp.verp(self._signer, claim.delivery_id, claim.address, head.bounces)
+        if head.seal:
+            data = head.seal.sign(data, now)
+        return Envelope(
+            sender=sender, recipient=claim.address, message_id=name, data=data, clean=True
+        )
 
-    def _digest(self, claim: Claim, edition: Edition, now: datetime) -> Envelope:
+    def _digest(self, claim: Claim, edition: Edition, now: datetime) -> tuple[str, bytes]:
         """A digest by splicing: nothing is done here that could be done once for all readers."""
         press, key, token = self._press(edition), claim.subscriber.key, self._signer.token
-        recipient = mime.wire_address(claim.address, "recipient").encode("ascii")
         tokens = {
             "preferences": token(links.PREFERENCES, key),
             "unsubscribe": token(links.UNSUBSCRIBE, key),
@@ -90,29 +102,32 @@ class Writer:
         }
         name = links.message_id(self._signer, edition.id, key, self._domain)
         own = press.own(claim.subscriber, tokens)
-        own["to"], own["date"], own["name"] = recipient, _dated(now), name.encode("ascii")
+        own["to"] = mime.wire_address(claim.address, "recipient").encode("ascii")
+        own["date"], own["name"] = _dated(now), name.encode("ascii")
         own["leave"] = tokens["unsubscribe"].encode("ascii")
-        return Envelope(
-            sender=self._head.address,
-            recipient=claim.address,
-            message_id=name,
-            data=press.sheet(claim.paper_ids).fill(own),
-            clean=True,
-        )
+        own["leave_by_mail"] = self._leave_by_mail(key).encode("ascii")
+        return name, press.sheet(claim.paper_ids).fill(own)
 
-    def _letter(self, claim: Claim, now: datetime) -> Envelope:
+    def _leave_by_mail(self, key: str) -> str:
+        """Where a mail ends the subscription of the reader of that key; nowhere, as a rule."""
+        box = self._head.leaving
+        return verp.unsubscribe_address(self._signer, key, box) if box else ""
+
+    def _letter(self, claim: Claim, now: datetime) -> tuple[str, bytes]:
         reader, to = claim.subscriber, self._letter_links(claim, now)
         words = self._renderer.letter(claim.kind, to, reader)
         which = f"{claim.kind}.{claim.delivery_id}"
         name = links.message_id(self._signer, which, reader.key, self._domain)
-        blank = self._blank(words.subject, self._headers(claim.kind, to))
-        mail = replace(blank, recipient=claim.address, message_id=name, date=now)
-        return Envelope(
-            sender=self._head.address,
+        headers = self._headers(claim.kind, to, self._leave_by_mail(reader.key))
+        mail = replace(
+            self._blank(words.subject, headers),
             recipient=claim.address,
             message_id=name,
-            data=mime.compose(replace(mail, html=words.html, text=words.text)),
+            date=now,
+            html=words.html,
+            text=words.text,
         )
+        return name, mime.compose(mail)
 
     def links(self, reader: Subscriber, edition: Edition | None = None) -> MailLinks:
         """The links of a digest to this reader."""
@@ -172,26 +187,28 @@ class Writer:
         the marks, so none can stand in a subject that came from a feed.
         """
         mark = self._signer.fingerprint("mark", edition.id)
-        holes = {name: f"{mark}-{name}" for name in ("to", "name", "leave")}
-        to = self._links(preferences="", unsubscribe=holes["leave"], edition=edition, mail="")
-        message_id = f"<{holes['name']}@{self._domain}>"
-        recipient = f"{holes['to']}@{self._domain}"
-        blank = self._blank(subject, self._headers(MailKind.DIGEST, to, edition))
-        text = mime.header_block(
-            replace(
-                blank,
-                recipient=recipient,
-                message_id=message_id,
-                date=edition.cut,
-                seed=edition.id,
-            )
-        ).decode("ascii")
-        marks = {recipient: "to", message_id: "name", holes["leave"]: "leave"}
+        to = self._links(preferences="", unsubscribe=f"{mark}-leave", edition=edition, mail="")
+        box = self._head.leaving
+        by_mail = f"{mark}-mail@{box.domain}" if box else ""
+        mail = replace(
+            self._blank(subject, self._headers(MailKind.DIGEST, to, by_mail, edition)),
+            recipient=f"{mark}-to@{self._domain}",
+            message_id=f"<{mark}-name@{self._domain}>",
+            date=edition.cut,
+            seed=edition.id,
+        )
         day = f"\r\nDate: {mime.dated(edition.cut)}"  # begins a line: no subject's word does
+        text = mime.header_block(mail).decode("ascii")
         text = text.replace(day, f"\r\nDate: {mark}-date", 1)
-        marks[f"{mark}-date"] = "date"
-        cut = re.split(f"({'|'.join(map(re.escape, marks))})", text)
-        return [marks.get(one) or one.encode("ascii") for one in cut]
+        holes = {
+            mail.recipient: "to",
+            mail.message_id: "name",
+            f"{mark}-date": "date",
+            f"{mark}-leave": "leave",
+        }
+        holes |= {by_mail: "leave_by_mail"} if by_mail else {}
+        cut = re.split(f"({'|'.join(map(re.escape, holes))})", text)
+        return [holes.get(one) or one.encode("ascii") for one in cut]
 
     def _blank(self, subject: str, headers: tuple[tuple[str, str], ...]) -> mime.Mail:
         """A mail of ours to nobody yet."""
@@ -209,7 +226,7 @@ class Writer:
         )
 
     def _headers(
-        self, kind: MailKind, to: MailLinks, edition: Edition | None = None
+        self, kind: MailKind, to: MailLinks, by_mail: str, edition: Edition | None = None
     ) -> tuple[tuple[str, str], ...]:
         """List headers for whoever is on the list; a letter to a new address only says what it is.
 
@@ -222,6 +239,7 @@ class Writer:
             list_id=f"daily.{self._domain}",
             list_name=self._head.site,
             unsubscribe_url=to.unsubscribe,
+            unsubscribe_mailto=by_mail,
             help_url=to.home,
             owner=self._head.reply_to or self._head.address,
             feedback=(kind.value, when, "daily", self._domain),

@@ -310,7 +310,7 @@ class Chaos:
         if kind == SENDER:
             self._sender.revive()
             self._sender.kill()
-            self._store.ledger.abandon()  # as the next one would, first thing
+            self._abandon()
         elif kind == SERVER:
             self._lab.kill()
             self._lab.start()
@@ -318,7 +318,11 @@ class Chaos:
             self._postgres.kill()
             self._sender.ended(PATIENCE)
             self._postgres.start()
-            self._store.ledger.abandon()
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """As the next pass would, first thing; here nobody lives who would seem dead."""
+        self._store.ledger.abandon(self._store.ledger.dead())
 
     def _finish(self) -> None:
         """Passes until nothing waits; a retry is due within seconds."""
@@ -390,6 +394,7 @@ class Chaos:
         config.write_text(CONFIG, "utf-8")
         values = {
             "CONFIG": config,
+            "STATE_DIR": self._folder,
             "DATABASE_URL": url,
             "BASE_URL": "https://digest.example.org",
             "SECRET_KEY": "a key for chaos",

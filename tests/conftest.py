@@ -1,8 +1,10 @@
 """What every test may ask for: databases, the recorded data beside the checkout, a browser."""
 
+import atexit
 import os
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -10,7 +12,8 @@ import postfix
 import postgres
 import pytest
 
-from digest.store import Store
+from digest import parts
+from digest.store import Script, Store
 
 ABOUT_THE_MACHINE = ("DIGEST_TEST_DATABASE_URL", "DIGEST_CHROMIUM")
 
@@ -26,6 +29,10 @@ def pytest_configure() -> None:
     """The settings of whoever runs the tests are not the tests' settings."""
     for name in _ours():
         del os.environ[name]
+    # What a machine keeps of the databases it saw: of ours it shall keep nothing.
+    state = tempfile.mkdtemp(prefix="digest-state-")
+    os.environ["XDG_STATE_HOME"] = state
+    atexit.register(shutil.rmtree, state, ignore_errors=True)
 
 
 def _ours() -> dict[str, str]:
@@ -96,9 +103,9 @@ def postgres_template(postgres_url: str) -> Iterator[str]:
         yield url
 
 
-def _create_tables(url: str) -> None:
+def _create_tables(url: str, scripts: Sequence[Script] = ()) -> None:
     store = Store(url)
-    store.upgrade()
+    store.upgrade(scripts)
     store.close()
 
 
@@ -112,6 +119,21 @@ def store_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> It
         return
     template, server = map(request.getfixturevalue, ("postgres_template", "postgres_url"))
     with postgres.database(server, template) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def queue_template(postgres_url: str) -> Iterator[str]:
+    """As ``postgres_template``, with the queue's tables as `digest db upgrade` makes them."""
+    with postgres.database(postgres_url) as url:
+        _create_tables(url, parts.queue_scripts())
+        yield url
+
+
+@pytest.fixture
+def queue_url(postgres_url: str, queue_template: str) -> Iterator[str]:
+    """The URL of a PostgreSQL database where deliveries can be left to workers."""
+    with postgres.database(postgres_url, queue_template) as url:
         yield url
 
 

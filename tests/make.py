@@ -15,6 +15,8 @@ from digest.model import (
     Consent,
     DueSlot,
     Edition,
+    Feedback,
+    FeedbackKind,
     FetchState,
     Harvest,
     Item,
@@ -138,6 +140,12 @@ def harvest(*papers: Paper, **over) -> Harvest:
     """One good look at Hugging Face."""
     values = {"source": "huggingface", "state": FetchState.FRESH, "listed": len(papers)}
     return Harvest(papers=papers, **{**values, **over})
+
+
+def feedback(number: int = 1, kind: str = FeedbackKind.SOFT, **over) -> Feedback:
+    """The n-th event, at noon, of the first reader's address."""
+    values = {"key": f"event-{number}", "at": NOON, "fingerprint": "print-1", "status": "4.4.1"}
+    return Feedback(kind=FeedbackKind(kind), **{**values, **over})
 
 
 def day(offset: int = 0) -> date:

@@ -11,7 +11,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,9 @@ from psycopg.sql import SQL, Identifier
 from sqlalchemy import make_url
 
 # The server lives as long as the pipe on standard input: closing it, or dying in any way (kill -9
-# included), stops the server and removes its folder. Durability is switched off, and the zone is
-# nobody's, so that an instant that was stored without one comes back wrong. The shell reads the
+# included), stops the server and removes its folder; each line that comes crashes it and starts it
+# again. Durability is switched off (a crash of the server loses nothing all the same), and the zone
+# is nobody's, so that an instant that was stored without one comes back wrong. The shell reads the
 # log line by line: it tells when the server is ready, without looking again and again.
 LIFE = r"""
 folder=$1 bin=$2
@@ -31,20 +32,30 @@ trap 'cd / && rm -rf "$folder"' EXIT
 trap 'exit 1' HUP INT TERM
 cd "$folder" || exit
 serve() {
-    "$bin/initdb" -D data -U postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync &&
     exec "$bin/postgres" -D data -k "$folder" -c listen_addresses= -c timezone=Asia/Kathmandu \
         -c fsync=off -c full_page_writes=off -c synchronous_commit=off -c autovacuum=off \
         -c jit=off -c max_wal_size=80MB -c min_wal_size=32MB
 }
-{
-    serve 2>&1 </dev/null | while read -r line; do
+tell() {
+    while read -r line; do
         echo "$line" >>log
         case $line in *'ready to accept connections'*) echo ready ;; esac
     done
+}
+{
+    if "$bin/initdb" -D data -U postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 \
+        --no-sync >log 2>&1 </dev/null
+    then
+        (serve) 2>&1 </dev/null | tell
+        while rm again; do (serve) 2>&1 </dev/null | tell; done 2>/dev/null
+    fi
     cat log 2>/dev/null
     kill $$
 } &
-read -r _
+while read -r _; do
+    touch again
+    "$bin/pg_ctl" -D data -m immediate -W stop >/dev/null 2>&1
+done
 "$bin/pg_ctl" -D data -m immediate stop >/dev/null 2>&1
 wait
 """
@@ -65,15 +76,26 @@ def binaries() -> Path | None:
 
 @contextmanager
 def server() -> Iterator[str | None]:
+    """As ``restartable``, the URL alone; it may also be that of DIGEST_TEST_DATABASE_URL."""
+    if elsewhere := os.environ.get("DIGEST_TEST_DATABASE_URL"):
+        yield elsewhere
+        return
+    with restartable() as (url, _):
+        yield url
+
+
+@contextmanager
+def restartable() -> Iterator[tuple[str | None, Callable[[], None]]]:
     """The URL of a server's database ``postgres`` while the context lasts; None without any.
+
+    The second is a function that crashes the server, and returns when it is there again.
 
     Raises:
         RuntimeError: it did not start; the message is its log.
     """
-    elsewhere = os.environ.get("DIGEST_TEST_DATABASE_URL")
     found = binaries()
-    if elsewhere or found is None:
-        yield elsewhere
+    if found is None:
+        yield None, lambda: None
         return
     user = _unprivileged()
     folder, programs = _laid_out(found, user)
@@ -86,6 +108,7 @@ def server() -> Iterator[str | None]:
         start_new_session=True,  # Ctrl-C is for the tests: the server outlives their clean-up
         **user,
     ) as process:
+        assert process.stdin
         assert process.stdout
         log = []
         for line in process.stdout:
@@ -94,7 +117,13 @@ def server() -> Iterator[str | None]:
             log.append(line)
         else:
             raise RuntimeError(f"PostgreSQL did not start:\n{''.join(log)}")
-        yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
+
+        def restart() -> None:
+            process.stdin.write("again\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == "ready\n"
+
+        yield f"postgresql+psycopg://postgres@/postgres?host={folder}", restart
 
 
 def _unprivileged() -> dict[str, Any]:
@@ -151,6 +180,15 @@ def database(server_url: str, template: str = "") -> Iterator[str]:
         yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
     finally:
         _execute(server_url, SQL("DROP DATABASE {} WITH (FORCE)"), name)
+
+
+def replace(server_url: str, url: str, copy_url: str) -> None:
+    """Puts a copy of the database at ``copy_url`` in the place of that at ``url``."""
+    name, source = make_url(url).database, make_url(copy_url).database
+    assert name
+    assert source
+    _execute(server_url, SQL("DROP DATABASE {} WITH (FORCE)"), name)
+    _execute(server_url, SQL("CREATE DATABASE {} TEMPLATE {}"), name, source)
 
 
 def _execute(server_url: str, statement: SQL, *names: str) -> None:

@@ -15,6 +15,7 @@ from smtp_server import SmtpServer, running
 
 from digest.app import App
 from digest.cli import main
+from digest.compose import Choice
 from digest.model import DeliveryState, SubscriberState, Verdict
 from digest.settings import load
 from digest.settings.secret import kept_secret
@@ -117,6 +118,7 @@ COMMANDS = [
     ("serve",),
     ("web",),
     ("scheduler",),
+    ("worker",),
     ("run",),
     ("preview",),
     ("subscribers",),
@@ -127,6 +129,15 @@ COMMANDS = [
     ("subscribers", "remove"),
     ("deliveries",),
     ("deliveries", "resend"),
+    ("deliveries", "release"),
+    ("bounces",),
+    ("bounces", "list"),
+    ("bounces", "resume"),
+    ("bounces", "listen"),
+    ("bounces", "pipe"),
+    ("dkim",),
+    ("backtest",),
+    ("learn",),
     ("doctor",),
     ("db",),
     ("db", "upgrade"),
@@ -627,9 +638,79 @@ def queue(app, reason):
     made = app.store.editions.publish(edition())
     app.store.ledger.enqueue(made.id, [slot()], 10)
     with app.store.ledger.enlist() as worker:
-        choose = app.delivery._chooser(made)
+        names = tuple(one.paper.id for one in made.items)
         claims = app.store.ledger.claim(
-            made.id, 0, worker=worker, now=NOON, limit=9, horizon=HOUR, choose=choose
+            made.id,
+            0,
+            worker=worker,
+            now=NOON,
+            limit=9,
+            horizon=HOUR,
+            choose=lambda *_: Choice(paper_ids=names),
         )
         verdict = Verdict(state=DeliveryState.UNKNOWN, reason=reason)
         app.store.ledger.record(worker, {claim.delivery_id: verdict for claim in claims})
+
+
+# ── Workers, and the fence ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("words", "dispatch", "reason"),
+    [
+        (("worker",), "inline", 'delivery.dispatch is "inline": nothing is left to workers'),
+        (("worker",), "queue", 'delivery.dispatch is "queue", which needs PostgreSQL'),
+        (("run",), "queue", "or DIGEST_DELIVERY__DISPATCH=inline"),
+    ],
+)
+def test_a_queue_that_cannot_be_is_said_with_what_to_do(digest, variables, words, dispatch, reason):
+    variables(delivery__dispatch=dispatch)
+    code, _, err = digest(*words)
+    assert code == 1
+    assert reason in err
+
+
+def test_a_run_with_a_queue_leaves_the_mails_to_workers(digest, outside, variables, database_url):
+    variables(database_url=database_url, delivery__dispatch="queue")
+    code, _, err = digest("run", *NOW)
+    assert code == 1
+    if "needs PostgreSQL" in err:
+        return
+    assert digest("db", "upgrade")[0] == 0
+    digest("subscribers", "add", "ann@example.net", "--hour", "0", *NOW)
+    code, out, err = digest("run", *NOW)
+    assert (code, err, outside.accepted) == (0, "", [])
+    assert "1 queued" in out
+    _, out, _ = digest("deliveries")
+    assert re.search(r"│ \w+ +│ +1 │ +0 │ +0 │ \d+ s ago", out), out
+    assert "No worker is alive: nothing is sent until `digest worker` runs." in out
+
+
+def test_the_queue_of_an_older_program_is_said(digest, variables, postgres_template):
+    variables(database_url=postgres_template, delivery__dispatch="queue")
+    code, _, err = digest("deliveries")
+    assert code == 1
+    assert "the queue is not there, this program needs" in err
+    assert err.endswith("run `digest db upgrade`\n")
+
+
+def test_a_restored_database_is_said_by_every_command_that_sends(digest, outside, app):
+    digest("subscribers", "add", "ann@example.net", "--hour", "0", *NOW)
+    digest("run", *NOW)
+    assert len(outside.accepted) == 1
+    with app().store._database.begin() as connection:  # what a backup of this morning knows
+        connection.exec_driver_sql("DELETE FROM delivery")
+        connection.exec_driver_sql("UPDATE fence SET beat = 0")
+    code, _, err = digest("run", *NOW)
+    assert code == 1
+    assert "a backup was restored; nothing is queued or sent until you say" in err
+    for words in (("deliveries",), ("doctor",)):
+        assert "a backup was restored" in digest(*words)[1]
+    assert digest("deliveries", "release")[0] == 2  # one of the two has to be said
+    code, out, _ = digest("deliveries", "release", "--skip-open", *NOW)
+    assert (code, out) == (0, "Released: 0 deliveries given up.\n")
+    code, _, err = digest("run", *NOW)
+    assert (code, err) == (0, "")
+    assert len(outside.accepted) == 1
+    _, out, _ = digest("deliveries", "release", "--send", *NOW)
+    assert out == "Nothing is held back: there is nothing to release.\n"

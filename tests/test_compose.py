@@ -24,8 +24,11 @@ from make import (
 from digest import compose
 from digest.compose import Choice, Pool, check_sections, choose, dump, load, select
 from digest.errors import ConfigError
-from digest.model import MailKind, Section, SubscriberState, Term
-from digest.ranking import Formula
+from digest.model import Earlier, MailKind, Section, SubscriberState, Term
+from digest.ranking import Formula, Standing
+from digest.settings import load as load_settings
+from digest.settings import resource
+from digest.settings.formula import formula
 
 TRENDING, FRESH = SECTIONS
 
@@ -60,6 +63,16 @@ def test_papers_with_votes_trend_and_new_ones_without_are_fresh():
         1: "fresh",
         3: "fresh",
     }
+
+
+def test_fresh_papers_are_in_the_order_of_what_their_authors_promise():
+    many = [candidate(n) for n in (1, 2, 3)]
+    many[1] = candidate(2, paper=paper(2, authors=("Zoe", "Yan")))
+    many = [replace(one, signals=()) for one in many]
+    known = Standing.of([Earlier(authors=("Zoe",), votes=90)])
+    chosen = formula(load_settings(environ={}).ranking, resource("config"))
+    assert numbers(compose_it(many, formula=chosen).items) == [1, 2, 3]
+    assert numbers(compose_it(many, formula=chosen, standing=known).items) == [2, 1, 3]
 
 
 @pytest.mark.parametrize(

@@ -66,13 +66,16 @@ def test_every_byte_arrives_and_refusals_cost_no_other_mail(relay, driver):
         expected.get(one.recipient.partition("-")[0], ACCEPTED) for one in window
     ]
     relay.said(rf"to=<{tag}-\d@example.net>.* status=sent", times=8)
-    arrived = [one for one in relay.delivered(8) if f"Subject: {tag}-".encode() in one]
+    arrived = [
+        one for one in relay.delivered(8) if re.search(rf"Subject: {tag}-\d\r".encode(), one)
+    ]
     assert len(arrived) == 8
     for number in range(8):
         assert sum(one.endswith(message(f"{tag}-{number}")) for one in arrived) == 1
     commands = relay.said("disconnect from", times=goodbyes + 1)[-1]
     assert ("bdat=" in commands) is driver.startswith("bdat")
-    said = "".join(relay.log[before:])
+    # On a busy machine Postfix looks for early input only after its EHLO reply has arrived here.
+    said = "".join(line for line in relay.log[before:] if "pipelining after EHLO" not in line)
     assert not re.search("improper|synchronization|lost connection|error|warning", said)
 
 

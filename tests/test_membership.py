@@ -30,6 +30,18 @@ def test_what_a_sign_up_leads_to(state, asked, after, letter):
 
 
 @pytest.mark.parametrize(
+    ("suppressed", "answer"),
+    [
+        ("bounce: mailbox full 4.2.2", Answer(PENDING, CONFIRM)),  # the letter tries it anew
+        ("complaint", Answer(ACTIVE, KNOWN)),  # and that letter is barred
+        (None, Answer(ACTIVE, KNOWN)),
+    ],
+)
+def test_an_active_reader_whose_mail_bounced_confirms_anew(suppressed, answer):
+    assert on_sign_up(ACTIVE, 1, 3, suppressed) == answer
+
+
+@pytest.mark.parametrize(
     ("state", "after"),
     [
         (PENDING, ACTIVE),

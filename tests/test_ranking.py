@@ -14,8 +14,11 @@ PLAIN = Formula()
 WEIGHED = Formula(weights={"comments": 0.02, "stars": 0.01, "code": 0.05})
 
 
-def observed(*signals, seen_at=NOON, number=1):
-    """The n-th paper with those signals."""
+def observed(*signals, seen_at=None, number=1):
+    """The n-th paper with those signals, seen when it was listed or announced."""
+    if seen_at is None:
+        started = [one.at for one in signals if one.name in {"listed", "announced"}]
+        seen_at = min(started, default=NOON)
     return replace(candidate(number), seen_at=seen_at, signals=tuple(signals))
 
 
@@ -118,10 +121,10 @@ def test_the_order_in_which_signals_come_does_not_matter(order):
 
 @pytest.mark.parametrize(
     ("signals", "age", "delay"),
-    [
-        ((listed(NOON - 30 * HOUR),), 30, 1),  # no votes yet: it ages until now
-        ((listed(NOON - 30 * HOUR), signal(1, at=NOON - 10 * HOUR)), 20, 1),
-        ((signal(name="announced", at=NOON - 50 * HOUR),), 50, 2),
+    [  # seen six hours ago, whenever it was listed: no digest before could carry it
+        ((listed(NOON - 30 * HOUR),), 30, 0),  # no votes yet: it ages until now
+        ((listed(NOON - 30 * HOUR), signal(1, at=NOON - 10 * HOUR)), 20, 0),
+        ((signal(name="announced", at=NOON - 50 * HOUR),), 50, 0),
         # Listed counts, whenever it was announced.
         ((signal(name="announced", at=NOON - 50 * HOUR), listed(NOON - 3 * HOUR)), 3, 0),
         # Listed twice: the first.
@@ -130,14 +133,29 @@ def test_the_order_in_which_signals_come_does_not_matter(order):
         ((listed(NOON + HOUR),), 6, 0),  # in the future: not yet
         # Votes that are older than the listing: no age below zero.
         ((listed(NOON), signal(1, at=NOON - HOUR)), 0, 0),
-        ((listed(NOON - 24 * HOUR),), 24, 1),  # a whole day
-        ((listed(NOON - 24 * HOUR + timedelta(microseconds=1)),), 24, 0),
     ],
 )
 def test_age_and_delay_are_read_off_the_signals(signals, age, delay):
     reading = read(observed(*signals, seen_at=NOON - 6 * HOUR), NOON)
     assert reading.age / HOUR == pytest.approx(age)
     assert reading.delay == delay
+
+
+@pytest.mark.parametrize(
+    ("listed_at", "seen_at", "delay"),
+    [
+        (NOON - 30 * HOUR, NOON - 30 * HOUR, 1),
+        (NOON - 30 * HOUR, NOON - 25 * HOUR, 1),
+        (NOON - 30 * HOUR, NOON - 23 * HOUR, 0),  # listed before, but nobody could know
+        (NOON - 23 * HOUR, NOON - 30 * HOUR, 0),  # known before, but not on a list
+        (NOON - DAY, NOON - DAY, 1),  # a whole day
+        (NOON - DAY + timedelta(microseconds=1), NOON - DAY, 0),
+    ],
+)
+def test_the_delay_counts_from_the_first_digest_that_could_have_carried_it(
+    listed_at, seen_at, delay
+):
+    assert read(observed(listed(listed_at), seen_at=seen_at), NOON).delay == delay
 
 
 def test_a_paper_seen_after_now_is_new_and_not_from_the_future():
@@ -232,7 +250,7 @@ def test_ties_go_to_the_smaller_id():
 
 
 def test_nothing_ranks_as_nothing():
-    assert rank([], NOON, PLAIN) == ()
+    assert list(rank([], NOON, PLAIN)) == []
 
 
 def test_ten_thousand_candidates_are_in_the_same_order_however_they_come():

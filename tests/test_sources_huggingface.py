@@ -54,6 +54,8 @@ def test_an_entry_becomes_a_paper_and_what_was_observed_of_it():
         githubStars=7,
         projectPage="https://example.org/p",
     )
+    raw["submittedBy"] = {"name": "ben", "followerCount": 9}
+    raw["organization"] = {"name": "Example-Lab"}
     harvest, asked = fetched([raw])
     (paper,) = harvest.papers
     assert (harvest.state, asked) == (FetchState.FRESH, [{"limit": "100", "p": "0"}])
@@ -69,6 +71,8 @@ def test_an_entry_becomes_a_paper_and_what_was_observed_of_it():
         "discussion": "https://huggingface.co/papers/2607.00064",
         "code": "https://github.com/a/b",
         "project": "https://example.org/p",
+        "submitter": "https://huggingface.co/ben",
+        "organisation": "https://huggingface.co/Example-Lab",
     }
     listed = datetime(2026, 7, 15, 1, 2, 3, tzinfo=UTC)
     assert {(s.name, s.value, s.at) for s in harvest.signals} == {
@@ -77,6 +81,7 @@ def test_an_entry_becomes_a_paper_and_what_was_observed_of_it():
         ("stars", 7.0, NOW),
         ("code", 1.0, NOW),
         ("project", 1.0, NOW),
+        ("followers", 9.0, NOW),
         ("listed", 1.0, listed),
     }
     assert {signal.name for signal in harvest.signals} == Source.emits
@@ -215,6 +220,17 @@ def test_malformed_entries_are_dropped_and_counted():
     harvest, _ = fetched([entry(1), *bad, {"paper": {"id": "acl/2026.long-1", "title": "Other"}}])
     assert [paper.id for paper in harvest.papers] == ["2607.00001", "acl/2026.long-1"]
     assert (harvest.state, harvest.note) == (FetchState.FRESH, "5 of 7 entries dropped")
+
+
+@pytest.mark.parametrize(
+    "who",
+    [None, 7, "ben", [], {}, {"name": None}, {"name": "../x"}, {"name": "a b"}, {"name": "x" * 99}],
+)
+def test_who_listed_a_paper_is_left_out_where_it_is_no_name(who):
+    raw = entry() | {"submittedBy": who, "organization": who}
+    ((paper,), counts) = (fetched([raw])[0].papers, fetched([raw])[0].signals)
+    assert {"submitter", "organisation"}.isdisjoint(paper.links)
+    assert "followers" not in {signal.name for signal in counts}
 
 
 def test_hostile_fields_stay_text_and_hostile_links_are_dropped():

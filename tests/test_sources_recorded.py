@@ -119,5 +119,11 @@ def test_the_atom_form_tells_what_the_rss_form_tells():
 def test_a_recorded_entry_has_its_counts_and_the_time_of_its_listing():
     page = huggingface.parse((FEEDS / "hf_daily_papers_2026-02-10.json").read_bytes())
     first = page.sightings[0]
-    assert first.counts == {"votes": 78.0, "comments": 1.0, "stars": 26.0, "code": 1.0}
+    assert first.counts == {
+        "votes": 78.0,
+        "comments": 1.0,
+        "stars": 26.0,
+        "code": 1.0,
+        "followers": 5.0,
+    }
     assert first.listed_at.isoformat() == "2026-02-10T00:01:56.908000+00:00"

@@ -9,13 +9,24 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from make import DAY, NOON, consent, edition, harvest, paper, preferences, slot, together
+from make import (
+    DAY,
+    NOON,
+    consent,
+    edition,
+    feedback,
+    harvest,
+    paper,
+    preferences,
+    slot,
+    together,
+)
 from sqlalchemy import inspect as look_into
 from sqlmodel import SQLModel
 
 from digest.compose import Choice
 from digest.errors import ConfigError, StoreError
-from digest.model import DeliveryState, SubscriberState, Verdict
+from digest.model import Action, DeliveryState, Ruling, SubscriberState, Verdict
 from digest.store import Store, database
 from digest.store.database import Database
 
@@ -201,6 +212,16 @@ def enlist_once(store):
         pass
 
 
+def begin_once(store):
+    with store.fence.begin():
+        pass
+
+
+def rest_once(store):
+    store.fence.touch()
+    store.fence.rest()
+
+
 VERDICTS = {1: Verdict(state=DeliveryState.SENT)}
 TAKE = {"worker": "w", "now": NOON, "limit": 1, "horizon": DAY, "choose": lambda *_: Choice()}
 SIGN_UP = {
@@ -228,10 +249,16 @@ READS = {
     "roster.groups": lambda s: s.roster.groups(),
     "roster.everybody": lambda s: list(s.roster.everybody()),
     "roster.counts": lambda s: s.roster.counts(),
+    "papers.earlier": lambda s: s.papers.earlier(NOON, NOON),
     "ledger.batches": lambda s: s.ledger.batches(NOON),
     "ledger.counts": lambda s: s.ledger.counts(),
     "ledger.entries": lambda s: s.ledger.entries(),
+    "bounces.delivery_of": lambda s: s.bounces.delivery_of("x.1", "p"),
+    "bounces.recent": lambda s: s.bounces.recent(),
+    "bounces.paused_domains": lambda s: s.bounces.paused_domains(NOON),
+    "bounces.alerts": lambda s: s.bounces.alerts(NOON),
     "ledger.papers_of": lambda s: s.ledger.papers_of("x", "k"),
+    "fence.check": lambda s: s.fence.check(),
 }
 WRITES = {
     "papers.keep": lambda s: s.papers.keep(harvest(paper()), NOON),
@@ -248,15 +275,38 @@ WRITES = {
     "subscribers.erase": lambda s: s.subscribers.erase("k"),
     "subscribers.forget_attempts": lambda s: s.subscribers.forget_attempts(NOON),
     "subscribers.forget_unconfirmed": lambda s: s.subscribers.forget_unconfirmed(NOON),
+    "bounces.record": lambda s: s.bounces.record(feedback(), "", DAY, lambda *_: COUNTED),
+    "bounces.remember": lambda s: s.bounces.remember(feedback()),
+    "bounces.forget": lambda s: s.bounces.forget(NOON),
+    "bounces.resume": lambda s: s.bounces.resume("example.org"),
+    "bounces.first_time": lambda s: s.bounces.first_time("t", NOON),
+    "bounces.give_back": lambda s: s.bounces.give_back("t"),
     "ledger.enqueue": lambda s: s.ledger.enqueue("x", [slot()], 10),
     "ledger.claim": lambda s: s.ledger.claim("x", 0, **TAKE),
     "ledger.record": lambda s: s.ledger.record("w", VERDICTS),
+    "ledger.dead": lambda s: s.ledger.dead(),
     "ledger.abandon": lambda s: s.ledger.abandon(),
     "ledger.expire": lambda s: s.ledger.expire(NOON),
     "ledger.close_day": lambda s: s.ledger.close_day([slot()], "x", "quiet"),
     "ledger.resend": lambda s: s.ledger.resend(None, NOON),
+    "fence.begin": begin_once,
+    "fence.beat": lambda s: s.fence.beat(),
+    "fence.rest": rest_once,
+    "fence.release": lambda s: s.fence.release(NOON, skip=True),
+    "queue.defer": lambda s: s.queue.defer([("x", 0)]),
 }
-CALLS = {"upgrade": Store.upgrade, "check": Store.check, "ledger.enlist": enlist_once}
+COUNTED = Ruling(action=Action.COUNT)
+CALLS = {
+    "upgrade": Store.upgrade,
+    "check": Store.check,
+    "ledger.enlist": enlist_once,
+    # These are PostgreSQL's alone.
+    "queue.view": lambda s: s.queue.view(),
+    "queue.upgrade": lambda s: s.queue.upgrade([("1", "")]),
+    "queue.check": lambda s: s.queue.check([("1", "")]),
+}
+# These ask nothing of a database that is not in use already.
+WITHIN = {"fence.touch", "fence.open_slots", "ledger.hold"}
 
 
 def test_these_are_all_methods_of_the_store():
@@ -268,7 +318,7 @@ def test_these_are_all_methods_of_the_store():
         for name, _ in inspect.getmembers(part, inspect.ismethod)
         if not name.startswith("_")
     }
-    assert methods | {"upgrade", "check"} == {*READS, *WRITES, *CALLS}
+    assert methods | {"upgrade", "check"} == {*READS, *WRITES, *CALLS, *WITHIN}
 
 
 @pytest.mark.parametrize("name", [*READS, *WRITES, *CALLS])

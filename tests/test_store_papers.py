@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from make import DAY, HOUR, NOON, harvest, paper, paper_id, signal, together
 
-from digest.model import FetchState, Visit
+from digest.model import Earlier, FetchState, Visit
 
 
 def window(store, since=NOON - DAY, until=NOON):
@@ -91,10 +91,21 @@ def test_the_same_harvest_from_two_threads_is_kept_once(store):
 # ── Signals ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_signals_come_back_oldest_first(store):
-    signals = tuple(signal(n, at=NOON - n * HOUR) for n in (1, 3, 2))
+def test_signals_come_back_oldest_first_thinned_to_what_ranking_reads(store):
+    signals = tuple(signal(n, at=NOON - n * HOUR) for n in (1, 30, 2, 14, 12, 13, 11, 20))
     store.papers.keep(harvest(paper(), signals=signals), NOON)
-    assert [one.value for one in window(store)[paper_id(1)].signals] == [3, 2, 1]
+    # The first, the last, and the last of half a day ago.
+    assert [one.value for one in window(store)[paper_id(1)].signals] == [30, 12, 1]
+
+
+def test_earlier_papers_speak_with_the_most_votes_they_were_seen_with(store):
+    counts = (signal(9, at=NOON - 2 * HOUR), signal(4), signal(99, at=NOON + HOUR))
+    none = signal(0, paper_id=paper_id(2))
+    stars = signal(7, name="stars", paper_id=paper_id(3))
+    papers = (paper(1), paper(2), paper(3))
+    store.papers.keep(harvest(*papers, signals=(*counts, none, stars)), NOON)
+    assert store.papers.earlier(NOON - DAY, NOON) == (Earlier(authors=paper().authors, votes=9),)
+    assert store.papers.earlier(NOON, NOON + DAY) == ()
 
 
 def test_the_same_observation_twice_is_one_and_the_first_stays(store):

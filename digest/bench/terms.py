@@ -38,6 +38,7 @@ class Terms:
         window: mails per connection and transaction.
         bdat: mails in flight with BDAT; 0 is without.
         config: the operator's settings file.
+        state_dir: where a database's fence goes: not to the operator's.
     """
 
     task: str
@@ -57,6 +58,7 @@ class Terms:
     tls: Literal["none", "starttls", "tls"] = "none"
     ca_file: str = ""
     config: str = ""
+    state_dir: str = ""
 
     def dump(self) -> str:
         """A line of JSON."""
@@ -93,10 +95,11 @@ def _settings(terms: Terms) -> Settings:
     return load(
         config,
         database_url=terms.database_url,
+        state_dir=terms.state_dir or None,
         secret_key="measured, and thrown away",  # noqa: S106 - it signs links to nowhere
         sender=sender,
         smtp=relay.model_dump(),
-        delivery={"window": terms.window},
+        delivery={"window": terms.window, "dispatch": "inline"},
     )
 
 

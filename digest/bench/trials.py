@@ -149,7 +149,8 @@ def _ground(options: Options, told: Told, *, listening: bool = True) -> Iterator
     terms = _terms(options)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="digest-bench-")))
-        terms = replace(terms, database_url=options.database_url or f"sqlite:///{folder}/bench.db")
+        url = options.database_url or f"sqlite:///{folder}/bench.db"
+        terms = replace(terms, database_url=url, state_dir=str(folder))
         if listening and not options.port:
             terms = replace(terms, port=stack.enter_context(sink(options.round_trip / 1000)))
         told("readers")

@@ -2,9 +2,10 @@
 
 main.py         the commands and what they share
 run.py          the day: run, preview
-serving.py      serve, web, scheduler
+serving.py      serve, web, scheduler, worker
 readers.py      subscribers add, list, import, export, remove
-ledger.py       deliveries, resend
+ledger.py       deliveries, resend, release
+backtest.py     backtest, learn
 care.py         doctor, db upgrade
 bench.py        bench compose, delivery, enqueue, latency
 show.py         tables and bars: how things look in a terminal

@@ -6,15 +6,16 @@ from contextlib import closing
 
 import typer
 
+from digest import parts
 from digest.app import App
 from digest.cli import show
 from digest.cli.options import Config, application
 from digest.errors import ConfigError, DigestError, SourceError
+from digest.intake import dkim_signer
 from digest.mailer.smtp import SmtpMailer
 from digest.model import FetchState
 from digest.settings import load
 from digest.sources import Source, look
-from digest.store import Store
 
 database = typer.Typer(help="The database.", no_args_is_help=True)
 
@@ -22,8 +23,9 @@ database = typer.Typer(help="The database.", no_args_is_help=True)
 @database.command()
 def upgrade(config: Config = None) -> None:
     """Create the tables or bring them to this version; safe to repeat."""
-    with closing(Store(load(config).database_url.get_secret_value())) as store:
-        store.upgrade()
+    with closing(parts.store(load(config))) as store:
+        # The queue's tables come along: switching it on is a setting then, and nothing else.
+        store.upgrade(() if store.is_sqlite else parts.queue_scripts())
     show.say(f"{store} is at this version.")
 
 
@@ -41,6 +43,8 @@ def _checks(app: App) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "links", lambda: _links(app)
     yield "sender", lambda: _sender(app)
     yield "relay", lambda: _relay(app)
+    if app.settings.dkim.key_file:
+        yield "dkim", lambda: _dkim(app)
     try:
         sources = app.sources
     except ConfigError:
@@ -59,6 +63,7 @@ def _try(check: Callable[[], str]) -> tuple[str, str]:
 
 def _database(app: App) -> str:
     counts = app.store.papers.counts()
+    app.store.fence.check()
     return f"{app.store}: {counts['papers']} papers, {counts['signals']} signals"
 
 
@@ -75,6 +80,12 @@ def _links(app: App) -> str:
 def _sender(app: App) -> str:
     app.require_sender()
     return f"{app.settings.sender.address}, {app.settings.sender.postal_address}"
+
+
+def _dkim(app: App) -> str:
+    signer = dkim_signer(app.settings.dkim)
+    names = [name for name, _ in signer.records()] if signer else []
+    return f"signs; `digest dkim` prints what to publish as {', '.join(names)}"
 
 
 def _relay(app: App) -> str:

@@ -6,6 +6,7 @@ import typer
 
 from digest.cli import show
 from digest.cli.options import Config, Now, application
+from digest.errors import Fenced
 from digest.model import DeliveryState
 
 commands = typer.Typer(
@@ -25,7 +26,8 @@ def deliveries(
     """Show the newest deliveries."""
     if context.invoked_subcommand:
         return
-    ledger = application(config).store.ledger
+    app = application(config)
+    ledger = app.store.ledger
     rows = [
         (
             one.id,
@@ -42,6 +44,12 @@ def deliveries(
     heads = ("#id", "mail", "reader", "date", "state", "#tries", "again", "reason")
     show.table("Deliveries", heads, rows)
     show.say(show.ledger(ledger.counts()) or "The ledger is empty.")
+    if app.is_queued:
+        show.queue(app.store.queue.view(), app.clock())
+    try:
+        app.store.fence.check()
+    except Fenced as held:
+        show.say(f"{held}.")
 
 
 @commands.command()
@@ -57,3 +65,28 @@ def resend(
     app = application(config, now)
     count = app.store.ledger.resend(None if every else ids, app.clock())
     show.say(f"{count} queued again; `digest run` or the scheduler sends them.")
+
+
+@commands.command()
+def release(
+    skip_open: Annotated[
+        bool, typer.Option("--skip-open", help="Give up what is open or was due until now.")
+    ] = False,
+    send: Annotated[
+        bool, typer.Option("--send", help="Send it: some readers may get a mail twice.")
+    ] = False,
+    config: Config = None,
+    now: Now = "",
+) -> None:
+    """Let mails go out again from a database that was restored or moved."""
+    if skip_open == send:
+        raise typer.BadParameter("say --skip-open or --send")
+    app = application(config, now)
+    try:
+        app.store.fence.check()
+    except Fenced:
+        count = app.store.fence.release(app.clock(), skip=skip_open)
+        done = f"{count} deliveries given up" if skip_open else "what is open will be sent"
+        show.say(f"Released: {done}.")
+    else:
+        show.say("Nothing is held back: there is nothing to release.")

@@ -6,7 +6,7 @@ import sys
 import typer
 
 from digest import __version__
-from digest.cli import bench, care, ledger, readers, run, serving
+from digest.cli import backtest, bench, care, ledger, readers, returns, run, serving
 from digest.cli.show import fail
 from digest.errors import DigestError
 
@@ -21,10 +21,15 @@ cli.command()(run.demo)
 cli.command()(serving.serve)
 cli.command()(serving.web)
 cli.command()(serving.scheduler)
+cli.command()(serving.worker)
 cli.command()(run.run)
 cli.command()(run.preview)
 cli.add_typer(readers.commands, name="subscribers")
 cli.add_typer(ledger.commands, name="deliveries")
+cli.add_typer(returns.bounces, name="bounces")
+cli.command()(returns.dkim)
+cli.command()(backtest.backtest)
+cli.command()(backtest.learn)
 cli.command()(care.doctor)
 cli.add_typer(bench.commands, name="bench")
 cli.add_typer(care.database, name="db")

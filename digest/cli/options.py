@@ -35,11 +35,14 @@ def instant(text: str) -> datetime | None:
         raise InputError("now", f"--now {text!r} is not like 2026-01-15T07:00:00Z") from error
 
 
-def application(config: Path | None, now: str = "") -> App:
-    """The application of the settings.
+def application(config: Path | None, now: str = "", *, lanes: int | None = None) -> App:
+    """The application of the settings; with ``lanes`` so many connections to the relay.
 
     With ``now`` its clock stands there: the same command again sees the same instant, not one that
     is earlier by what the start took, for which papers found by the first would lie in the future.
     """
-    start = instant(now)
-    return App(load(config), clock=system_clock if start is None else lambda: start)
+    start, settings = instant(now), load(config)
+    if lanes:
+        smtp = settings.smtp.model_copy(update={"connections": lanes})
+        settings = settings.model_copy(update={"smtp": smtp})
+    return App(settings, clock=system_clock if start is None else lambda: start)

@@ -21,16 +21,20 @@ Port = Annotated[int, typer.Option(help="Port to listen on.")]
 
 
 def serve(config: Config = None, host: Host = "127.0.0.1", port: Port = 8000) -> None:
-    """Web pages, scheduler and delivery in one process: all that a small installation needs."""
+    """Web pages, scheduler and delivery in one process: all that a small installation needs.
+
+    With `delivery.dispatch = "queue"` it delivers nothing itself: `digest worker` does.
+    """
     app = application(config)
     _ = app.daily, app.delivery  # what is missing is said before anything starts
 
     @asynccontextmanager
     async def ticking(_: FastAPI) -> AsyncIterator[None]:
         scheduler = Scheduler(app)
-        scheduler.start()
-        yield
-        await scheduler.stop()
+        async with app.intake.listening_if_wanted():
+            scheduler.start()
+            yield
+            await scheduler.stop()
         await app.close()
 
     listen(app, create(app, lifespan=ticking), host, port)
@@ -50,11 +54,38 @@ def web(config: Config = None, host: Host = "127.0.0.1", port: Port = 8000) -> N
 
 
 def scheduler(config: Config = None) -> None:
-    """Only the scheduler: collects, cuts editions and delivers."""
+    """Only the scheduler: collects, cuts editions, and delivers or leaves that to workers."""
     app = application(config)
     _ = app.daily, app.delivery  # what is missing is said before anything starts
     log()
     asyncio.run(_tick_until_told(app))
+
+
+def worker(
+    config: Config = None,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(min=1, max=100, help="Batches at a time (default: smtp.connections)."),
+    ] = None,
+) -> None:
+    """Send what the queue holds; run as many as you like, on any machines."""
+    app = application(config, lanes=concurrency)
+    _ = app.crew, app.delivery  # what is missing is said before anything starts
+    log()
+    asyncio.run(_work_until_told(app))
+
+
+async def _work_until_told(app: App) -> None:
+    """SIGTERM or Ctrl-C finishes the windows under way; a second one ends at once."""
+    work = asyncio.create_task(app.work())
+    told = asyncio.create_task(until_told())
+    await asyncio.wait([work, told], return_when=asyncio.FIRST_COMPLETED)
+    app.stop()
+    told.cancel()
+    try:
+        await work
+    finally:
+        await app.close()
 
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -71,15 +102,19 @@ async def _tick_until_told(app: App) -> None:
 def log() -> None:
     """What happened goes to stderr, a line each; every tick of the clock would be too much."""
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    for chatty in ("apscheduler", "procrastinate"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 async def until_told() -> None:
-    """Waits for SIGTERM or Ctrl-C."""
+    """Waits for SIGTERM or Ctrl-C. The next one ends the process at once."""
     told, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, told.set)
     await told.wait()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.remove_signal_handler(name)
+        signal.signal(name, signal.SIG_DFL)
 
 
 def listen(app: App, pages: FastAPI, host: str, port: int) -> None:

@@ -6,6 +6,7 @@ Whatever came from a feed or a form is printed as text, never as markup.
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,7 +16,7 @@ from rich.table import Table
 from digest.app import DayReport
 from digest.delivery import Progress as Told
 from digest.demo import Seen
-from digest.model import DeliveryState, FetchState, SourceReport
+from digest.model import DeliveryState, FetchState, QueueView, SourceReport
 
 # In a pipe or a log nobody sees columns: there a row stays on its line, however long.
 ENDLESS = 10_000
@@ -120,6 +121,24 @@ def ledger(counts: Mapping[str, int]) -> str:
     return " · ".join(f"{counts[state]} {state}" for state in DeliveryState if counts.get(state))
 
 
+def queue(view: QueueView, now: datetime) -> None:
+    """Jobs by edition, and the workers with their last sign of life."""
+
+    def ago(at: datetime | None) -> str:
+        return f"{max(0.0, (now - at).total_seconds()):.0f} s ago" if at else ""
+
+    jobs = [
+        (one.edition_id or "letters", one.waiting, one.doing, one.failed, ago(one.oldest))
+        for one in view.jobs
+    ]
+    heads = ("edition", "#waiting", "#doing", "#failed today", "oldest queued")
+    table("Queue", heads, jobs)
+    workers = [(one.id, one.doing, ago(one.heard_at)) for one in view.workers]
+    table("Workers (two lines a process)", ("#number", "#jobs", "last heard of"), workers)
+    if not view.workers:
+        say("No worker is alive: nothing is sent until `digest worker` runs.")
+
+
 def _outcomes(report: DayReport) -> Iterator[Sequence[object]]:
     done = report.delivered.outcomes
     for state, name in (
@@ -129,6 +148,8 @@ def _outcomes(report: DayReport) -> Iterator[Sequence[object]]:
         (DeliveryState.UNKNOWN, "unknown"),
     ):
         yield (name, str(done.get(state, 0)))
+    if report.delivered.handed:
+        yield ("handed", f"{report.delivered.handed} batches to the workers")
     if report.delivered.abandoned:
         count = report.delivered.abandoned
         yield ("in doubt", f"{count} left by a process that ended: see `digest deliveries`")

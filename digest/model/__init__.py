@@ -18,7 +18,28 @@ from digest.model.deliveries import (
     Verdict,
 )
 from digest.model.editions import Edition, Item, Section, Term
-from digest.model.papers import Candidate, FetchState, Harvest, Paper, Signal, SourceReport, Visit
+from digest.model.feedback import (
+    Action,
+    Alert,
+    DeliveryReport,
+    Feedback,
+    FeedbackKind,
+    History,
+    Notice,
+    NoticeKind,
+    Ruling,
+)
+from digest.model.jobs import DIGESTS, PROMPT, SEND, Batch, JobCount, QueueView, WorkerSign
+from digest.model.papers import (
+    Candidate,
+    Earlier,
+    FetchState,
+    Harvest,
+    Paper,
+    Signal,
+    SourceReport,
+    Visit,
+)
 from digest.model.readers import (
     EVERY_DAY,
     Consent,
@@ -29,26 +50,42 @@ from digest.model.readers import (
 )
 
 __all__ = [
+    "DIGESTS",
     "EVERY_DAY",
+    "PROMPT",
+    "SEND",
+    "Action",
+    "Alert",
+    "Batch",
     "Candidate",
     "Claim",
     "Consent",
     "Delivery",
+    "DeliveryReport",
     "DeliveryState",
     "DueSlot",
+    "Earlier",
     "Edition",
     "Envelope",
+    "Feedback",
+    "FeedbackKind",
     "FetchState",
     "Harvest",
+    "History",
     "Item",
+    "JobCount",
     "MailKind",
     "MailLinks",
     "MailText",
+    "Notice",
+    "NoticeKind",
     "Outcome",
     "OutcomeKind",
     "Paper",
     "Preferences",
+    "QueueView",
     "ReceivedMail",
+    "Ruling",
     "Section",
     "Signal",
     "SourceReport",
@@ -57,4 +94,5 @@ __all__ = [
     "Term",
     "Verdict",
     "Visit",
+    "WorkerSign",
 ]

@@ -12,7 +12,8 @@ class Paper:
 
     ``id`` is canonical: an arXiv id without version (``2601.01234``, ``hep-ex/0307015``).
     ``categories`` has the primary one first and is empty while nobody has told them.
-    ``links`` maps ``paper``, ``pdf``, ``code``, ``project``, ``discussion`` to http(s) addresses.
+    ``links`` maps ``paper``, ``pdf``, ``code``, ``project``, ``discussion``, and the pages of who
+    put it on a list (``submitter``, ``organisation``), to http(s) addresses.
     """
 
     id: str
@@ -29,9 +30,10 @@ class Paper:
 class Signal:
     """One observation of one paper: appended, never updated.
 
-    ``name`` says what was counted: ``votes``, ``comments``, ``stars``, ``code`` or ``project``
-    (1 where the paper has such a link), ``listed`` (1 at the instant a list took the paper up) and
-    ``announced`` (1 at the instant arXiv announced it).
+    ``name`` says what was counted: ``votes``, ``comments``, ``stars``, ``followers`` (of who put
+    the paper on the list), ``code`` or ``project`` (1 where the paper has such a link), ``listed``
+    (1 at the instant a list took the paper up) and ``announced`` (1 at the instant arXiv announced
+    it).
     """
 
     paper_id: str
@@ -48,6 +50,14 @@ class Candidate:
     paper: Paper
     seen_at: datetime
     signals: tuple[Signal, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """A paper of the past, as it speaks for its authors: the most votes it was seen with."""
+
+    authors: tuple[str, ...]
+    votes: float
 
 
 class FetchState(StrEnum):

@@ -25,6 +25,7 @@ from pydantic_settings import (
 
 from digest.errors import ConfigError
 from digest.model import Section
+from digest.settings.returns import Bounces, Dkim, Suppression, Webhooks
 from digest.settings.tables import (
     ArxivPart,
     DeliveryPart,
@@ -45,11 +46,14 @@ from digest.settings.tables import (
 
 __all__ = [
     "ArxivPart",
+    "Bounces",
+    "Dkim",
     "HuggingFacePart",
     "Part",
     "Settings",
     "Smtp",
     "Sources",
+    "Suppression",
     "load",
     "resource",
 ]
@@ -81,6 +85,7 @@ class Settings(BaseSettings):
     database_url: SecretStr = SecretStr("sqlite:///var/digest.db")
     base_url: Origin = "http://127.0.0.1:8000"
     secret_key: SecretStr = SecretStr("")
+    state_dir: Path | None = None
     trusted_proxies: tuple[Network, ...] = ()
     site: Site = Site()
     sender: Sender = Sender()
@@ -95,6 +100,10 @@ class Settings(BaseSettings):
     )
     sources: Sources = Sources()
     delivery: DeliveryPart = DeliveryPart()
+    dkim: Dkim = Dkim()
+    bounces: Bounces = Bounces()
+    suppression: Suppression = Suppression()
+    webhooks: Webhooks = Webhooks()
 
     @model_validator(mode="after")
     def _sections_once(self) -> "Settings":
@@ -171,6 +180,13 @@ def _toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
 
 
+def _usual(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Where programs of this user keep what outlives them; nothing where there is no user."""
+    home = Path(environ["HOME"]) / ".local/state" if environ.get("HOME") else None
+    state = Path(environ["XDG_STATE_HOME"]) if environ.get("XDG_STATE_HOME") else home
+    return {"state_dir": state / "trending-papers-digest"} if state else {}
+
+
 def _explain(error: ValidationError) -> str:
     """One line per wrong key, with the value unless it may be a secret."""
     lines = []
@@ -182,7 +198,7 @@ def _explain(error: ValidationError) -> str:
             continue
         shown, field = one["input"], _field(Settings, key.split("."))
         table = field is not None and _json(field)
-        secret = any(word in key for word in ("password", "secret", "url"))
+        secret = any(word in key for word in ("password", "secret", "url", "signing_key"))
         shy = secret or table or not isinstance(shown, str | int | float) or repr(shown) in reason
         lines.append(f"{key}: {reason}" + ("" if shy else f", not {shown!r}"))
     return "\n".join(lines)
@@ -224,6 +240,8 @@ def load(
     path = config or Path(environ.get("DIGEST_CONFIG") or resource("config") / "digest.toml")
     variables = {name.lower(): value for name, value in _environment(environ).items()}
 
+    usual = InitSettingsSource(Settings, init_kwargs=_usual(environ))
+
     class Loaded(Settings):
         @classmethod
         def settings_customise_sources(
@@ -238,7 +256,7 @@ def load(
             from_environment = EnvSettingsSource(settings_cls)
             from_environment.env_vars = variables
             from_file = InitSettingsSource(settings_cls, init_kwargs=_toml(path))
-            return (init_settings, from_environment, from_file)
+            return (init_settings, from_environment, from_file, usual)
 
     try:
         return Loaded(**over)  # type: ignore[arg-type]

@@ -1,11 +1,11 @@
-"""The secret key of a small installation: made once, kept in a file beside its database."""
+"""Keys in files: the secret of a small installation, made once; DKIM keys, made by the operator."""
 
 import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from digest.errors import StoreError
+from digest.errors import ConfigError, StoreError
 
 
 def kept_secret(path: Path) -> str:
@@ -27,3 +27,11 @@ def kept_secret(path: Path) -> str:
     if not kept:
         raise StoreError(f"{path} is empty: remove it, and old links will work no more")
     return kept
+
+
+def key_file(path: str, setting: str) -> bytes:
+    """What is in a key's file. Raises ConfigError with ``setting``: it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{setting}: cannot read {path}: {error.strerror}") from error

@@ -149,8 +149,23 @@ class Signup(Part):
     confirm_days: int = Field(default=7, ge=1, le=60)
 
 
+class GuardsPart(Part):
+    """What keeps a score from being fooled: see ``ranking.guards``; 0 and false switch one off."""
+
+    burst_votes_per_hour: float = Field(default=50.0, ge=0)
+    single_source: float = Field(default=0.9, ge=0, le=1)
+    per_organisation: int = Field(default=3, ge=0)
+    per_submitter: int = Field(default=0, ge=0)
+    exploration: bool = False
+
+
 class Ranking(Part):
     """The formula's numbers: see ``ranking``."""
+
+    model: Literal["shipped", "closed"] | Line = "shipped"
+    cold_start: bool = True
+    history_days: int = Field(default=365, ge=1, le=3650)
+    guards: GuardsPart = GuardsPart()
 
     window_days: int = Field(default=7, ge=1, le=60)
     pool: int = Field(default=150, ge=1, le=2000)
@@ -199,9 +214,11 @@ class Sources(Part):
 
 
 class DeliveryPart(Part):
-    """How editions leave the house."""
+    """How editions leave the house: by this process, or by workers over PostgreSQL."""
 
+    dispatch: Literal["inline", "queue"] = "inline"
     window: int = Field(default=10, ge=1, le=1000)
     batch: int = Field(default=500, ge=1, le=10_000)
     deadline_hours: float = Field(default=24.0, gt=0, le=72)
     first_retry_seconds: float = Field(default=60.0, gt=0, le=86_400)
+    grace_seconds: float = Field(default=25.0, ge=0, le=3600)

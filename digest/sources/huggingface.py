@@ -29,6 +29,7 @@ OLD = timedelta(days=8)  # a page of papers listed before that ends the reading
 CONTAINERS = 250_000  # lists and objects in one page; a real one has some thousands
 LARGEST = 1_000_000_000  # more votes or stars than that are none
 
+_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 # A few listed papers are not arXiv's.
 _OTHER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
 
@@ -73,7 +74,7 @@ class Source:
     """Hugging Face. Only the first page is asked for conditionally: what moves, moves there."""
 
     name = NAME
-    emits = frozenset({"votes", "comments", "stars", "code", "project", "listed"})
+    emits = frozenset({"votes", "comments", "stars", "code", "project", "followers", "listed"})
 
     def __init__(
         self,
@@ -195,11 +196,12 @@ def _sighting(entry: object) -> Sighting | None:
     paper_id, title = _id(raw.get("id")), one_line(raw.get("title"), limit=fields.TITLE_LENGTH)
     if paper_id is None or not title:
         return None
-    links = _links(paper_id, raw)
+    links = _links(paper_id, raw) | _owners(entry, raw)
     counted = {
         "votes": _count(raw.get("upvotes")),
         "comments": _count(entry.get("numComments")),
         "stars": _count(raw.get("githubStars")),
+        "followers": _count(_table(entry, "submittedBy").get("followerCount")),
         "code": 1.0 if "code" in links else None,
         "project": 1.0 if "project" in links else None,
     }
@@ -239,6 +241,23 @@ def _links(paper_id: str, raw: Mapping[str, Any]) -> dict[str, str]:
     if project:
         links["project"] = project
     return links
+
+
+def _owners(entry: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, str]:
+    """The pages of who put the paper on the list and of the organisation it is said to be from."""
+    submitter = _table(entry, "submittedBy") or _table(raw, "submittedOnDailyBy")
+    organisation = _table(entry, "organization") or _table(raw, "organization")
+    names = {"submitter": submitter.get("name"), "organisation": organisation.get("name")}
+    return {
+        kind: f"https://huggingface.co/{name}"
+        for kind, name in names.items()
+        if isinstance(name, str) and _OWNER.fullmatch(name)
+    }
+
+
+def _table(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = raw.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _names(authors: object) -> Iterable[str]:

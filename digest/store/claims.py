@@ -6,8 +6,8 @@ Four statements a window, whatever its size: this is the ledger's part of the se
 """
 
 import json
-from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -25,17 +25,15 @@ from sqlalchemy import (
     select,
 )
 
-from digest.compose import Choice
-from digest.model import Claim, DeliveryState, MailKind, Subscriber
+from digest.compose import Chooser
+from digest.model import Claim, DeliveryState, MailKind
+from digest.store.bounces import not_paused
 from digest.store.database import Database
 from digest.store.readers import PEOPLE, reader
 from digest.store.tables import DELIVERY, SUBSCRIBER, SUPPRESSION
 
 # What counts as "had": also what may have arrived.
 HAD = (DeliveryState.SENT, DeliveryState.UNKNOWN, DeliveryState.SENDING)
-
-# Asked for every delivery that is taken: (reader, kind, suppressed, local date, papers had before).
-Chooser = Callable[[Subscriber, MailKind, str | None, date | None, frozenset[str]], Choice]
 
 _KINDS = {kind.value: kind for kind in MailKind}
 _NOTHING: frozenset[str] = frozenset()
@@ -98,10 +96,10 @@ def take(
 
 
 def ready(now: Any) -> ColumnElement[bool]:  # noqa: ANN401 - an instant, or a parameter
-    """What waits to be sent, and has waited long enough."""
+    """What waits to be sent, has waited long enough, and goes to no domain that is paused."""
     waiting = _mail.state.in_((DeliveryState.QUEUED, DeliveryState.DEFERRED))
     waited = or_(_mail.state == DeliveryState.QUEUED, _mail.again_at <= now)
-    return and_(waiting, waited)
+    return and_(waiting, waited, not_paused(now))
 
 
 def _window(mine: ColumnElement[bool]) -> Select[Any]:

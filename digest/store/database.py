@@ -46,6 +46,13 @@ from digest.errors import ConfigError, StoreError
 BUSY_SECONDS = 30
 POOL = 16  # connections that are kept: lanes come back for theirs every few milliseconds
 READ_ONLY = "digest_read_only"
+# A server that vanished without a word is given up within half a minute, not within two hours.
+KEEPALIVES = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # milliseconds
+}
 
 _EVERY = true()
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -55,10 +62,14 @@ Values = tuple[tuple[str, Any], ...]
 
 
 class Database:
-    """An engine and its transactions. Made from a URL; connects when first used."""
+    """An engine and its transactions. Made from a URL; connects when first used.
 
-    def __init__(self, url: str) -> None:
+    ``is_queued`` says that deliveries are sent by workers: jobs are written along with them.
+    """
+
+    def __init__(self, url: str, *, is_queued: bool = False) -> None:
         self.url = _parse(url)
+        self.is_queued = is_queued
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = self._sqlite() if self.is_sqlite else self._postgresql()
         # SQLite has one writer at a time, and lets the others look again and again: here they wait.
@@ -82,6 +93,12 @@ class Database:
         """An INSERT that knows ``on_conflict_do_nothing`` in this engine's dialect."""
         dialect = sqlite if self.is_sqlite else postgresql
         return dialect.insert(table)
+
+    def exclude_others(self, connection: Connection, what: str) -> None:
+        """Waits for whoever is doing the same and keeps others out until the transaction ends."""
+        if not self.is_sqlite:  # its transaction is a lock already
+            lock = select(func.pg_advisory_xact_lock(func.hashtext(what)))
+            connection.execute(lock)
 
     def among(self, column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
         """The condition that the column is one of the values, however many: one text of SQL."""
@@ -149,8 +166,7 @@ class Database:
     def upgrade(self) -> None:
         """Brings the schema to this version; several processes may do so at once."""
         with self.begin() as connection:
-            if not self.is_sqlite:  # SQLite's transaction is a lock already
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7463001)")
+            self.exclude_others(connection, "upgrade")
             try:
                 command.upgrade(_alembic(connection), "head")
             except CommandError as error:
@@ -202,7 +218,7 @@ class Database:
             self.url,
             pool_pre_ping=True,
             pool_size=POOL,
-            connect_args={"connect_timeout": BUSY_SECONDS},
+            connect_args={"connect_timeout": BUSY_SECONDS, **KEEPALIVES},
         )
         event.listen(engine, "connect", _set_up_postgresql)
         return engine
@@ -230,12 +246,21 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - 
 
 
 def _set_up_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN401 - as above
-    """Instants come back in UTC: in another zone those at the end of the calendar cannot be read.
+    """What every session needs, whatever the server's own settings are.
 
+    Instants come back in UTC: in another zone those at the end of the calendar cannot be read.
     (One paper "of" 9999-12-31T23:00Z would stop every edition on a server in Asia.)
     """
     connection.autocommit = True
     connection.execute("SET TIME ZONE 'UTC'")
+    # A server that forgets commits when it crashes would have mails sent twice.
+    connection.execute(
+        "SELECT set_config('synchronous_commit', 'on', false)"
+        " WHERE current_setting('synchronous_commit') = 'off'"
+    )
+    # So that the server, too, soon lets go the locks of a machine that vanished.
+    for name, seconds in (("idle", 10), ("interval", 5), ("count", 3)):
+        connection.execute(f"SET tcp_keepalives_{name} TO {seconds}")
     connection.autocommit = False
 
 

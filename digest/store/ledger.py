@@ -8,31 +8,33 @@
 a time, so what a crash leaves in doubt is at most window × connections rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, false, func, literal, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 
-from digest.errors import StoreError
+from digest.compose import Chooser
+from digest.errors import TakenForDead
 from digest.model import (
+    Batch,
     Claim,
     Delivery,
     DeliveryState,
     DueSlot,
     MailKind,
-    SubscriberState,
     Verdict,
 )
-from digest.store.claims import Chooser, ready, take
+from digest.store.claims import ready, take
 from digest.store.database import Database
-from digest.store.lease import enlist, is_alive
-from digest.store.readers import bits
+from digest.store.due import rows_of
+from digest.store.fence import Fence
+from digest.store.lease import Leases, is_alive
+from digest.store.queue import defer_edition
 from digest.store.tables import DELIVERY, SUBSCRIBER
-from digest.timetable import SHORTEST_GAP
 
 _mail, _reader = DELIVERY.c, SUBSCRIBER.c
 _DONE = (("worker", None),)
@@ -43,15 +45,23 @@ _MINE = _mail.worker == bindparam("by")
 class Ledger:
     """Deliveries, from the queue to the outcome."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, fence: Fence) -> None:
         self._database = database
+        self._fence = fence
+        self._leases = Leases(database)
 
     def enlist(self) -> AbstractContextManager[str]:
         """A worker's name; its rows are in doubt once the block or the process ends."""
-        return enlist(self._database)
+        return self._leases.enlist()
+
+    def hold(self) -> None:
+        """Keeps the workers of this process alive where the database went and came back."""
+        self._leases.hold()
 
     def enqueue(self, edition_id: str, slots: Sequence[DueSlot], batch: int) -> int:
         """One delivery for every reader who is due and has none for that local date.
+
+        With workers their jobs are written in the same transaction.
 
         Args:
             edition_id: what they get.
@@ -60,21 +70,26 @@ class Ledger:
 
         Returns:
             How many were queued.
+
+        Raises:
+            Fenced: nothing may be.
         """
-        with self._database.begin() as connection:
+        with self._fence.begin() as connection:
+            # One at a time, so that each sees what is there, and no row has to be tried for that.
+            self._database.exclude_others(connection, "enqueue")
+            slots = self._fence.open_slots(connection, slots)
             mine = _mail.edition_id == edition_id
             there = select(func.count()).select_from(DELIVERY).where(mine)
             before, queued = connection.execute(there).scalar_one(), 0
-            # In one order, whoever does it: two schedulers at once wait, and do not deadlock.
-            for slot in sorted(slots, key=lambda s: (s.due_at, s.zone, s.hour, bits(s.days))):
+            for slot in slots:
                 # Batches are filled over slots: full ones keep all lanes busy.
-                due = _due(slot, edition_id, before + queued, batch)
-                insert = self._database.insert(DELIVERY).from_select(
-                    list(due.selected_columns.keys()), due
-                )
+                due = rows_of(slot, edition_id, before + queued, batch)
+                rows = insert(DELIVERY).from_select(list(due.selected_columns.keys()), due)
                 # Without the option PostgreSQL's driver is not asked how many there were.
-                counted = insert.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+                counted = rows.execution_options(preserve_rowcount=True)
                 queued += connection.execute(counted).rowcount
+            if queued:
+                defer_edition(self._database, connection, edition_id)
         return queued
 
     def batches(self, now: datetime) -> Sequence[tuple[str | None, int]]:
@@ -106,13 +121,13 @@ class Ledger:
             The claims to send; empty when nothing is left in the batch.
 
         Raises:
-            StoreError: the worker lost its lock, and somebody put what it had claimed in doubt.
+            TakenForDead: the worker lost its lock, and what it had claimed was put in doubt.
         """
         some = partial(take, self._database, limit=limit, worker=worker, now=now, choose=choose)
         while True:
             with self._database.begin() as connection:
                 if self._record(connection, worker, done) < len(done):
-                    raise StoreError(f"{self._database}: worker {worker} was taken for dead")
+                    raise TakenForDead(f"{self._database}: worker {worker} was taken for dead")
                 claims, rows = some(connection, edition_id, batch, since=now - horizon)
             # Everybody may have been skipped: go on until something is taken or nothing is left.
             if claims or not rows:
@@ -133,27 +148,39 @@ class Ledger:
         write = partial(self._database.update_each, connection, DELIVERY, where=_MINE, by=worker)
         return write(tried, _DONE) + write(held, _HELD)
 
-    def abandon(self) -> int:
-        """Puts in doubt what dead workers left ``sending``; returns how many."""
-        sending = _mail.state == DeliveryState.SENDING
+    def dead(self) -> frozenset[str]:
+        """The workers that left rows ``sending`` and hold their locks no more."""
+        with self._database.begin() as connection:  # a lock is asked for by trying to take it
+            return frozenset(self._dead(connection))
+
+    def abandon(self, names: Collection[str] | None = None) -> int:
+        """Puts in doubt what dead workers left ``sending``; returns how many.
+
+        With ``names`` only of those, should they still be dead: who was asked just when the
+        database came back may only have been about to take the lock again.
+        """
         with self._database.begin() as connection:
-            workers = list(
-                connection.execute(select(_mail.worker).where(sending).distinct()).scalars()
-            )
-            dead = [name for name in workers if not is_alive(self._database, connection, name)]
+            dead = [name for name in self._dead(connection) if names is None or name in names]
             doubt = (
                 update(DELIVERY)
-                .where(sending, _mail.worker.in_(dead) if dead else false())
+                .where(_mail.state == DeliveryState.SENDING, _mail.worker.in_(dead))
                 .values(
                     state=DeliveryState.UNKNOWN,
                     worker=None,
                     reason="the process ended before the outcome was recorded",
                 )
             )
-            return int(connection.execute(doubt).rowcount)
+            return int(connection.execute(doubt).rowcount) if dead else 0
 
-    def expire(self, due_before: datetime) -> int:
+    def _dead(self, connection: Connection) -> list[str]:
+        sending = _mail.state == DeliveryState.SENDING
+        workers = connection.execute(select(_mail.worker).where(sending).distinct()).scalars()
+        return [name for name in list(workers) if not is_alive(self._database, connection, name)]
+
+    def expire(self, due_before: datetime, only: Batch | None = None) -> int:
         """Gives up what was due before that instant and never went out; returns how many.
+
+        With ``only`` in that batch alone.
 
         What the operator wants resent (queued, with an instant to send it again) has no deadline.
         """
@@ -163,7 +190,7 @@ class Ledger:
         )
         late = (
             update(DELIVERY)
-            .where(waiting, _mail.due_at < due_before)
+            .where(waiting, _mail.due_at < due_before, *(_of(*only) if only else ()))
             .values(state=DeliveryState.SKIPPED, reason="too late: past its deadline")
         )
         with self._database.begin() as connection:
@@ -187,7 +214,7 @@ class Ledger:
         which = doubt if ids is None else doubt & _mail.id.in_(ids)
         again = update(DELIVERY).where(which)
         values = {"state": DeliveryState.QUEUED, "again_at": now, "reason": "resent on command"}
-        with self._database.begin() as connection:
+        with self._fence.begin() as connection:
             return int(connection.execute(again.values(**values)).rowcount)
 
     def counts(self, edition_id: str | None = None) -> Mapping[str, int]:
@@ -218,37 +245,9 @@ class Ledger:
             return tuple(connection.execute(wanted).scalar_one_or_none() or ())
 
 
-def _due(slot: DueSlot, edition_id: str, before: int, batch: int) -> Any:  # noqa: ANN401 - a Select
-    """Selects a delivery row for each reader of ``slot``; their suppression is checked later."""
-    there = select(_mail.id).where(
-        _mail.subscriber_id == _reader.id,
-        _mail.kind == MailKind.DIGEST,
-        or_(
-            _mail.local_date == slot.local_date,
-            (_mail.due_at > slot.due_at - SHORTEST_GAP) & (_mail.state != DeliveryState.SKIPPED),
-        ),
-    )
-    number = func.row_number().over(order_by=_reader.id) - 1
-    wanted = select(
-        literal(MailKind.DIGEST.value).label("kind"),
-        literal(edition_id).label("edition_id"),
-        _reader.id.label("subscriber_id"),
-        literal(slot.local_date, _mail.local_date.type).label("local_date"),
-        ((number + before) // batch).label("batch"),
-        literal(DeliveryState.QUEUED.value).label("state"),
-        literal(0).label("attempts"),
-        literal(slot.due_at, _mail.due_at.type).label("due_at"),
-        literal([], _mail.papers.type).label("papers"),
-        literal("").label("reason"),
-    ).where(
-        _reader.state == SubscriberState.ACTIVE,
-        _reader.hour == slot.hour,
-        _reader.zone == slot.zone,
-        _reader.days == bits(slot.days),
-        or_(_reader.paused_until.is_(None), _reader.paused_until <= slot.local_date),
-        ~there.exists(),
-    )
-    return wanted.where(_reader.confirmed_at <= slot.due_at) if slot.late else wanted
+def _of(edition_id: str | None, batch: int) -> tuple[Any, Any]:
+    mine = _mail.edition_id.is_(None) if edition_id is None else _mail.edition_id == edition_id
+    return mine, _mail.batch == batch
 
 
 def _delivery(row: Row[Any]) -> Delivery:

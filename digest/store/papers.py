@@ -1,15 +1,27 @@
 """Papers and their signals: written once, appended to, never overwritten."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    select,
+    update,
+)
 
 from digest.model import (
     Candidate,
+    Earlier,
     FetchState,
     Harvest,
     Paper,
@@ -20,6 +32,7 @@ from digest.model import (
 from digest.store.database import Database
 from digest.store.tables import LOOK, PAPER, SIGNAL, VISIT
 
+HALF_DAY = timedelta(hours=12)  # growth is told from what was counted so long before
 CHUNK = 500  # rows a statement: SQLite allows 32,766 parameters
 
 
@@ -59,26 +72,41 @@ class Papers:
         return report
 
     def window(self, since: datetime, until: datetime) -> tuple[Candidate, ...]:
-        """Papers first seen in (since, until] with their signals until then, oldest first."""
+        """Papers first seen in (since, until], with what ranking needs of their signals until then.
+
+        Of each signal of each source these are the first observation, the last one, and the last
+        one of half a day before ``until``: a week of hourly looks is thinned in the database.
+        Oldest first.
+        """
         wanted = (PAPER.c.seen_at > since) & (PAPER.c.seen_at <= until)
         papers = select(PAPER).where(wanted).order_by(PAPER.c.id)
-        signals = (
-            select(SIGNAL)
-            .join(PAPER, PAPER.c.id == SIGNAL.c.paper_id)
-            .where(wanted, SIGNAL.c.at <= until)
-            .order_by(SIGNAL.c.paper_id, SIGNAL.c.at, SIGNAL.c.id)
-        )
         with self._database.read() as connection:
             by_paper = {
                 paper_id: tuple(_signal(row) for row in rows)
                 for paper_id, rows in groupby(
-                    connection.execute(signals), key=lambda row: row.paper_id
+                    connection.execute(_telling(wanted, until)), key=lambda row: row.paper_id
                 )
             }
             return tuple(
                 Candidate(paper=_paper(row), seen_at=row.seen_at, signals=by_paper.get(row.id, ()))
                 for row in connection.execute(papers)
             )
+
+    def earlier(self, since: datetime, until: datetime) -> tuple[Earlier, ...]:
+        """Papers first seen in (since, until] that had votes by then, each with its most votes."""
+        most = func.max(SIGNAL.c.value)
+        wanted = (
+            select(PAPER.c.id, PAPER.c.authors, most.label("votes"))
+            .join(SIGNAL, SIGNAL.c.paper_id == PAPER.c.id)
+            .where(PAPER.c.seen_at > since, PAPER.c.seen_at <= until)
+            .where(SIGNAL.c.name == "votes", SIGNAL.c.at <= until)
+            .group_by(PAPER.c.id)
+            .having(most > 0)
+            .order_by(PAPER.c.id)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(wanted)
+            return tuple(Earlier(authors=tuple(row.authors), votes=row.votes) for row in rows)
 
     def visits(self) -> Mapping[str, Visit]:
         """What is remembered of each address, by URL."""
@@ -162,6 +190,33 @@ class Papers:
             }
             upsert = self._database.insert(VISIT).values(url=visit.url, **what)
             connection.execute(upsert.on_conflict_do_update(index_elements=["url"], set_=what))
+
+
+def _telling(wanted: ColumnElement[bool], until: datetime) -> Select[Any]:
+    """Of each signal of the wanted papers the observations that ranking reads, oldest first."""
+    half = until - HALF_DAY
+    kept = (
+        select(
+            SIGNAL.c.paper_id,
+            SIGNAL.c.name,
+            SIGNAL.c.source,
+            func.min(SIGNAL.c.at).label("first"),
+            func.max(SIGNAL.c.at).label("last"),
+            func.max(case((SIGNAL.c.at <= half, SIGNAL.c.at))).label("earlier"),
+        )
+        .join(PAPER, PAPER.c.id == SIGNAL.c.paper_id)
+        .where(wanted, SIGNAL.c.at <= until)
+        .group_by(SIGNAL.c.paper_id, SIGNAL.c.name, SIGNAL.c.source)
+        .subquery()
+    )
+    same = and_(*(SIGNAL.c[name] == kept.c[name] for name in ("paper_id", "name", "source")))
+    told = SIGNAL.c.at.in_([kept.c.first, kept.c.last, kept.c.earlier])
+    columns = (SIGNAL.c[name] for name in ("paper_id", "source", "name", "value", "at"))
+    return (
+        select(*columns)
+        .join(kept, same & told)
+        .order_by(SIGNAL.c.paper_id, SIGNAL.c.at, SIGNAL.c.id)
+    )
 
 
 def _fill(connection: Connection, row: Row[Any], paper: Paper) -> None:

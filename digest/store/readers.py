@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from digest.membership import BOUNCE
 from digest.model import (
     Consent,
     DeliveryState,
@@ -15,7 +16,9 @@ from digest.model import (
     Subscriber,
     SubscriberState,
 )
-from digest.store.tables import CONSENT, DELIVERY, SUBSCRIBER
+from digest.store.database import Database
+from digest.store.queue import defer
+from digest.store.tables import CONSENT, DELIVERY, SUBSCRIBER, SUPPRESSION
 
 _STATES = {state.value: state for state in SubscriberState}
 WAITING = (DeliveryState.QUEUED.value, DeliveryState.DEFERRED.value)
@@ -138,7 +141,9 @@ def agree(connection: Connection, subscriber_id: int, consent: Consent) -> None:
     connection.execute(insert(CONSENT), [row])
 
 
-def write(connection: Connection, subscriber_id: int, kind: MailKind, now: datetime) -> None:
+def write(
+    database: Database, connection: Connection, subscriber_id: int, kind: MailKind, now: datetime
+) -> None:
     """Queues a letter, unless one of its kind is waiting already."""
     waiting = select(DELIVERY.c.id).where(
         DELIVERY.c.subscriber_id == subscriber_id,
@@ -160,3 +165,24 @@ def write(connection: Connection, subscriber_id: int, kind: MailKind, now: datet
         "reason": "",
     }
     connection.execute(insert(DELIVERY), [row])
+    defer(database, connection, [(None, 0)])
+
+
+def suppress(
+    database: Database, connection: Connection, fingerprint: str, reason: str, at: datetime
+) -> None:
+    """Nothing is written to this address any more, whoever asks.
+
+    A complaint takes the place of a bounce, which a new double opt-in would lift.
+    """
+    row = {"fingerprint": fingerprint, "reason": reason, "at": at}
+    graver = (
+        database.insert(SUPPRESSION)
+        .values(**row)
+        .on_conflict_do_update(
+            index_elements=["fingerprint"],
+            set_={"reason": reason, "at": at},
+            where=SUPPRESSION.c.reason.startswith(BOUNCE),
+        )
+    )
+    connection.execute(graver)

@@ -6,11 +6,10 @@ from typing import Any
 
 from sqlalchemy import Row, func, select
 
-from digest.membership import BOUNCE
 from digest.model import Consent, MailKind, Preferences, Subscriber, SubscriberState
 from digest.store.database import Database
-from digest.store.readers import agree, new_row, subscriber, weekdays, write
-from digest.store.tables import CONSENT, DELIVERY, SUBSCRIBER, SUPPRESSION
+from digest.store.readers import agree, new_row, subscriber, suppress, weekdays, write
+from digest.store.tables import CONSENT, DELIVERY, SUBSCRIBER
 
 
 class Roster:
@@ -74,7 +73,7 @@ class Roster:
                 if name is not None:
                     agree(connection, name, consent)
                     if state is SubscriberState.PENDING:
-                        write(connection, name, MailKind.CONFIRM, consent.at)
+                        write(self._database, connection, name, MailKind.CONFIRM, consent.at)
         return sum(row["id"] is not None for row in rows)
 
     def everybody(
@@ -98,19 +97,9 @@ class Roster:
             return {state: count for state, count in connection.execute(wanted)}  # noqa: C416
 
     def suppress(self, fingerprint: str, reason: str, at: datetime) -> None:
-        """Nothing is written to this address any more, whoever asks.
-
-        A complaint takes the place of a bounce, which a new double opt-in would lift.
-        """
-        row = {"fingerprint": fingerprint, "reason": reason, "at": at}
-        insert = self._database.insert(SUPPRESSION).values(**row)
-        graver = insert.on_conflict_do_update(
-            index_elements=["fingerprint"],
-            set_={"reason": reason, "at": at},
-            where=SUPPRESSION.c.reason.startswith(BOUNCE),
-        )
+        """Nothing is written to this address any more: see ``readers.suppress``."""
         with self._database.begin() as connection:
-            connection.execute(graver)
+            suppress(self._database, connection, fingerprint, reason, at)
 
 
 def _plain(row: Row[Any]) -> dict[str, Any]:

@@ -53,7 +53,9 @@ class Subscribers:
                 raise TooManyRequests("too many sign-ups from this network within an hour")
             there = one(connection, SUBSCRIBER.c.fingerprint == fingerprint)
             asked = self._attempts(connection, fingerprint, now - DAY) + 1
-            answer = on_sign_up(there.state if there else None, asked, per_address)
+            barred = select(SUPPRESSION.c.reason).where(SUPPRESSION.c.fingerprint == fingerprint)
+            why = connection.execute(barred).scalar_one_or_none()
+            answer = on_sign_up(there.state if there else None, asked, per_address, why)
             attempts = [{"fingerprint": name, "at": now} for name in (network, fingerprint)]
             connection.execute(self._database.insert(ATTEMPT), attempts)
             if there is None:
@@ -67,7 +69,7 @@ class Subscribers:
                 change(connection, there.id, {"state": answer.state} | chosen(preferences))
             agree(connection, there.id, consent)
             if answer.letter:
-                write(connection, there.id, answer.letter, now)
+                write(self._database, connection, there.id, answer.letter, now)
         return answer
 
     def confirm(self, key: str, consent: Consent) -> Subscriber | None:
@@ -124,7 +126,7 @@ class Subscribers:
             agree(connection, there.id, consent)
             if not unwanted and asked < per_address:
                 change(connection, there.id, {"pending_email": email})
-                write(connection, there.id, MailKind.CHANGE, consent.at)
+                write(self._database, connection, there.id, MailKind.CHANGE, consent.at)
 
     def change(self, key: str, email: str, fingerprint: str, consent: Consent) -> bool:
         """Moves a reader to the address they confirmed; False where it is somebody's by now."""

@@ -204,7 +204,7 @@ class DeliveryRow(SQLModel, table=True):
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
     kind: str
-    edition_id: str | None = Field(foreign_key="edition.id")
+    edition_id: str | None  # no foreign key: asked a million times in one statement, it costs 4 s
     subscriber_id: int = Field(sa_type=BigInteger, sa_column_args=_reader())
     local_date: date | None
     batch: int
@@ -217,6 +217,63 @@ class DeliveryRow(SQLModel, table=True):
     reason: str
 
 
+class FeedbackRow(SQLModel, table=True):
+    """One event of what came back; the same event twice is one row. It outlives its reader.
+
+    ``same`` is what equal refusals have in common; ``domain`` is empty where nobody is known.
+    """
+
+    __tablename__: ClassVar[Any] = "feedback"
+    __table_args__ = (Index(None, "fingerprint", "at"), Index(None, "domain", "at"))
+    id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    key: str = Field(unique=True)
+    kind: str
+    action: str
+    at: datetime = Field(index=True)
+    fingerprint: str
+    delivery_id: int | None = Field(sa_type=BigInteger)
+    domain: str
+    status: str
+    text: str
+    same: str
+    source: str
+
+
+class PauseRow(SQLModel, table=True):
+    """Mail to a domain waits until then."""
+
+    __tablename__: ClassVar[Any] = "pause"
+    domain: str = Field(primary_key=True)
+    reason: str
+    at: datetime
+    until: datetime
+
+
+class NonceRow(SQLModel, table=True):
+    """The token of a webhook's message, good once."""
+
+    __tablename__: ClassVar[Any] = "nonce"
+    token: str = Field(primary_key=True)
+    at: datetime = Field(index=True)
+
+
+class FenceRow(SQLModel, table=True):
+    """One row: how far this database has come (see ``fence``), and the operator's last word.
+
+    ``term`` grows with every release, ``beat`` with everything that queues or sends; ``home`` is
+    the server's database that did so. ``held`` says why nothing may go out, ``skipped_before`` what
+    was due before is never queued.
+    """
+
+    __tablename__: ClassVar[Any] = "fence"
+    id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    term: int = Field(sa_type=BigInteger)
+    beat: int = Field(sa_type=BigInteger)
+    home: str | None
+    held: str | None
+    skipped_before: datetime | None
+
+
 # What the queries name: tables and columns, not objects (the send path makes no ORM objects).
 _tables = SQLModel.metadata.tables
 for _column in (column for table in _tables.values() for column in table.columns):
@@ -225,4 +282,5 @@ for _column in (column for table in _tables.values() for column in table.columns
 PAPER, SIGNAL, VISIT, LOOK = (_tables[name] for name in ("paper", "signal", "visit", "look"))
 EDITION, SUBSCRIBER = _tables["edition"], _tables["subscriber"]
 CONSENT, SUPPRESSION, ATTEMPT = (_tables[n] for n in ("consent", "suppression", "attempt"))
-DELIVERY = _tables["delivery"]
+DELIVERY, FENCE = _tables["delivery"], _tables["fence"]
+FEEDBACK, PAUSE, NONCE = (_tables[name] for name in ("feedback", "pause", "nonce"))

@@ -1,23 +1,11 @@
-"""Who runs the batches of an edition: one seam, so that a queue can stand behind it.
-
-A batch is only a pointer, (edition, number); the truth is the ledger. Twice is harmless.
-"""
+"""The inline dispatcher: batches are sent by the process that finds them."""
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import cycle, islice
-from typing import Protocol
 
-Batch = tuple[str | None, int]
-SendBatch = Callable[[str | None, int], Awaitable[bool]]  # whether to go on with others
-
-
-class Dispatcher(Protocol):
-    """Sees to it that every batch is sent, here or elsewhere."""
-
-    async def dispatch(self, batches: Sequence[Batch], send_batch: SendBatch) -> None:
-        """Hands all ``batches`` out; returns when they are under way or done."""
+from digest.model import Batch
 
 
 class Inline:
@@ -26,7 +14,9 @@ class Inline:
     def __init__(self, lanes: int) -> None:
         self._lanes = lanes
 
-    async def dispatch(self, batches: Sequence[Batch], send_batch: SendBatch) -> None:
+    async def dispatch(
+        self, batches: Sequence[Batch], send_batch: Callable[[str | None, int], Awaitable[bool]]
+    ) -> int:
         """Awaits ``send_batch`` for each batch; few batches are shared by several lanes.
 
         Where one says that there is no way to the relay, the rest waits for the next pass.
@@ -44,3 +34,4 @@ class Inline:
                     lanes.create_task(lane())
         except ExceptionGroup as several:  # one says it all, and callers know it by its own name
             raise several.exceptions[0] from several
+        return 0

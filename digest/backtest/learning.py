@@ -1,0 +1,139 @@
+"""Of the backtest: a model fitted on recorded days and tried on later ones. Needs ``lightgbm``.
+
+The target is the votes a paper ends with, the loss that of a Tweedie distribution of power 1.5
+(counts with a long tail), the start the closed form: the trees learn only what it gets wrong. Few
+and shallow ones, for the rolling trials of docs/ranking.md did not get better with more.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from digest.backtest.recorded import Day, Recorded
+from digest.errors import ConfigError
+from digest.ranking import Forest, Formula
+from digest.ranking.features import FEATURES, Field, values
+from digest.ranking.reading import HOUR, Reading, count, read
+from digest.ranking.trees import parse
+
+TREES = 100
+PARAMETERS: Mapping[str, Any] = {
+    "objective": "tweedie",
+    "tweedie_variance_power": 1.5,
+    "learning_rate": 0.1,
+    "num_leaves": 4,
+    "min_data_in_leaf": 150,
+    "feature_fraction": 0.8,
+    "bagging_fraction": 0.5,
+    "bagging_freq": 1,
+    "lambda_l2": 10.0,
+    "seed": 1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "num_threads": 1,
+    "verbosity": -1,
+}
+NAMES = tuple(FEATURES)
+RISING = frozenset({"votes", "lead", "growth"})  # more votes never lower a score
+OUTCOME_AFTER = timedelta(days=10)  # younger days have no outcome yet that could be learned from
+EVERY = timedelta(days=14)  # a rolling trial fits anew after so long
+FEWEST_DAYS = 20
+DIGITS = 5  # significant ones, of the numbers in the file
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One candidate of one day: what is known, what the closed form says, what it ended as."""
+
+    at: datetime
+    known: Sequence[float]
+    start: float
+    final: float
+
+
+def examples(recorded: Recorded, age_exponent: float = 0.2) -> list[Example]:
+    """What can be learned from those days."""
+    return [example for day in recorded.days for example in _of(day, recorded.final, age_exponent)]
+
+
+def fit(rows: Sequence[Example]) -> Mapping[str, Any]:
+    """The fitted forest, as ``ranking.trees.parse`` reads it.
+
+    Raises:
+        ConfigError: lightgbm is not installed.
+    """
+    try:
+        import lightgbm  # noqa: PLC0415 - an extra: nobody else needs it
+        import numpy as np  # noqa: PLC0415 - as above
+    except ImportError as error:
+        raise ConfigError(f"{error.name} is missing: pip install 'digest[learn]'") from error
+    data = lightgbm.Dataset(
+        np.array([row.known for row in rows]),
+        np.array([row.final for row in rows]) + 0.1,  # nothing ends with less than nothing
+        init_score=np.array([row.start for row in rows]),
+        feature_name=list(NAMES),
+    )
+    rising = [int(name in RISING) for name in NAMES]
+    options = {**PARAMETERS, "monotone_constraints": rising}
+    dump = lightgbm.train(options, data, TREES).dump_model()
+    return {
+        "features": list(NAMES),
+        "trees": [_tree(tree["tree_structure"]) for tree in dump["tree_info"]],
+    }
+
+
+def rolling(recorded: Recorded, formula: Formula) -> Callable[[int], Formula]:
+    """The formula of each day, fitted on what was at least ten days old when it began to be used.
+
+    Until there are twenty such days it is the closed form.
+    """
+    rows = examples(recorded, formula.age_exponent)
+    closed = replace(formula, model=None)
+    chosen: list[Formula] = []
+    fitted: datetime | None = None
+    for day in recorded.days:
+        if fitted is None or day.at - fitted >= EVERY:
+            past = [row for row in rows if row.at <= day.at - OUTCOME_AFTER]
+            if len({row.at for row in past}) >= FEWEST_DAYS:
+                closed, fitted = replace(formula, model=forest(fit(past))), day.at
+        chosen.append(closed)
+    return chosen.__getitem__
+
+
+def forest(model: Mapping[str, Any]) -> Forest:
+    """The forest of a fitted model."""
+    return parse(json.loads(json.dumps(model)))
+
+
+def _of(day: Day, final: Mapping[str, float], age_exponent: float) -> list[Example]:
+    readings = [read(candidate, day.at) for candidate in day.candidates]
+    ground = Field.of(readings)
+    return [
+        Example(
+            at=day.at,
+            known=values(NAMES, candidate.paper, reading, ground),
+            start=_closed_form(reading, age_exponent),
+            final=final[candidate.paper.id],
+        )
+        for candidate, reading in zip(day.candidates, readings, strict=True)
+        if reading.votes is not None
+    ]
+
+
+def _closed_form(reading: Reading, age_exponent: float) -> float:
+    return math.log1p(count(reading.votes)) - age_exponent * math.log(reading.age / HOUR + 2)
+
+
+def _tree(node: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a list of lists and numbers
+    if "leaf_value" in node:
+        return _short(node["leaf_value"])
+    children = [_tree(node[side]) for side in ("left_child", "right_child")]
+    mean, threshold = _short(node["internal_value"]), _short(node["threshold"])
+    return [node["split_feature"], threshold, mean, *children]
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")

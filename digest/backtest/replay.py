@@ -1,0 +1,82 @@
+"""Of the backtest: the picks of each day, by the ranking that makes editions or by a baseline."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from digest.backtest.recorded import Day
+from digest.model import Candidate
+from digest.ranking import Formula, Reading, rank
+from digest.ranking.reading import HOUR, count
+from digest.ranking.reading import read as read_signals
+
+LONG, SHORT = 10, 5  # papers a digest
+
+Order = Callable[[int, Day], Sequence[str]]  # the ids of a day's candidates, best first
+Picks = Mapping[str, Sequence[str]]  # by day, best first
+
+
+@dataclass(slots=True)
+class Run:
+    """What was chosen: digests of ten and of five, and the whole order of each day's new papers."""
+
+    ten: dict[str, list[str]] = field(default_factory=dict)
+    five: dict[str, list[str]] = field(default_factory=dict)
+    batch: dict[str, list[str]] = field(default_factory=dict)
+
+
+def replay(
+    days: Sequence[Day], order: Order, progress: Callable[[int], object] = lambda _: None
+) -> Run:
+    """Sends every day the best papers that were not sent before, for both lengths of a digest."""
+    run, had_ten, had_five = Run(), set[str](), set[str]()
+    for number, day in enumerate(days):
+        best = order(number, day)
+        run.ten[day.name] = [name for name in best if name not in had_ten][:LONG]
+        run.five[day.name] = [name for name in best if name not in had_five][:SHORT]
+        run.batch[day.name] = [name for name in best if name in day.batch]
+        had_ten.update(run.ten[day.name])
+        had_five.update(run.five[day.name])
+        progress(1)
+    return run
+
+
+def by_formula(formula: Formula | Callable[[int], Formula]) -> Order:
+    """The order of the ranking; the formula may be another one each day (by its number)."""
+
+    def order(number: int, day: Day) -> Sequence[str]:
+        chosen = formula(number) if callable(formula) else formula
+        return [item.paper.id for item, _ in rank(day.candidates, day.at, chosen)]
+
+    return order
+
+
+def by_score(score: Callable[[Reading], float]) -> Order:
+    """The order of a score of what was known; ties go to the smaller id."""
+
+    def order(_number: int, day: Day) -> Sequence[str]:
+        def key(candidate: Candidate) -> tuple[float, str]:
+            return (-score(read_signals(candidate, day.at)), candidate.paper.id)
+
+        return [candidate.paper.id for candidate in sorted(day.candidates, key=key)]
+
+    return order
+
+
+def _gravity(reading: Reading) -> float:
+    """Hacker News: (votes − 1) / (age + 2)^1.8, the age in hours until now."""
+    hours = (reading.age + reading.stale) / HOUR
+    return (count(reading.votes) - 1) / math.pow(hours + 2, 1.8)
+
+
+def _hot(reading: Reading) -> float:
+    """Reddit's hot: log10 max(votes, 1) − age / 45,000 s."""
+    age = (reading.age + reading.stale).total_seconds()
+    return math.log10(max(count(reading.votes), 1)) - age / 45_000
+
+
+BASELINES: Mapping[str, Callable[[Reading], float]] = {
+    "raw upvotes": lambda reading: count(reading.votes),
+    "Hacker News gravity 1.8": _gravity,
+    "Reddit hot": _hot,
+}

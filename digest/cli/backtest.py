@@ -1,0 +1,250 @@
+"""``digest backtest`` and ``digest learn``: the ranking on recorded days, judged, and taught."""
+
+import csv
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from digest.backtest import (
+    BASELINES,
+    METRICS,
+    Interval,
+    Judge,
+    Recorded,
+    Run,
+    by_formula,
+    by_score,
+    chart,
+    fresh,
+    history,
+    hours,
+    judge,
+    learning,
+    read,
+    replay,
+)
+from digest.backtest.replay import Order
+from digest.cli import show
+from digest.cli.options import Config, application
+from digest.errors import InputError
+from digest.ranking import Formula, Guards
+from digest.settings import load, resource
+from digest.settings.formula import formula as formula_of
+
+Votes = Annotated[Path | None, typer.Argument(help="Recorded days (CSV, gzipped or not).")]
+Papers = Annotated[Path | None, typer.Option(help="The texts of their papers.")]
+FromStore = Annotated[int, typer.Option(help="Instead: so many days of the own store.")]
+AGAINST = ("raw upvotes", "Hacker News gravity 1.8")
+
+
+class Model(StrEnum):
+    """What ranks."""
+
+    SETTINGS = "settings"
+    CLOSED = "closed"
+    ROLLING = "rolling"
+
+
+def backtest(
+    votes: Votes = None,
+    *,
+    papers: Papers = None,
+    picks: Annotated[Path | None, typer.Option(help="Write ten picks a day there.")] = None,
+    picks_5: Annotated[Path | None, typer.Option(help="The same for a digest of five.")] = None,
+    batch_order: Annotated[Path | None, typer.Option(help="Each day's new papers, ranked.")] = None,
+    from_store: FromStore = 0,
+    model: Annotated[
+        Model, typer.Option(help="Rolling fits on the past only, every 14 days (digest[learn]).")
+    ] = Model.SETTINGS,
+    compare: Annotated[bool, typer.Option(help="Each guard on and off, too.")] = False,
+    markdown: Annotated[Path | None, typer.Option(help="Write the table there.")] = None,
+    svg: Annotated[Path | None, typer.Option(help="Draw the comparison there.")] = None,
+    snapshots: Annotated[Path | None, typer.Option(help="Measure the hour of the cut.")] = None,
+    config: Config = None,
+) -> None:
+    """Replay recorded days through the ranking that makes editions, and judge its picks."""
+    if snapshots:
+        _hours(snapshots, svg if not (votes or from_store) else None)
+        if not (votes or from_store):
+            return
+    recorded = _recorded(votes, papers, from_store, config)
+    chosen = formula_of(load(config).ranking, resource("config"))
+    systems = _systems(model, chosen, recorded, compare)
+    truth, measured, first = Judge(recorded), {}, None
+    with show.bar("replaying", len(recorded.days) * len(systems)) as progress:
+        for name, order in systems.items():
+            run = replay(recorded.days, order, progress)
+            first = first or run
+            measured[name] = truth.measure(run)
+    assert first is not None
+    _write(first, {"ten": picks, "five": picks_5, "batch": batch_order})
+    figures = judge(measured)
+    _tell(recorded, figures, {base: judge(measured, base) for base in AGAINST})
+    if svg:
+        _save(svg, chart.comparison(figures, f"The ranking on {len(recorded.days)} days"))
+    if markdown:
+        _save(markdown, _markdown(figures))
+
+
+def learn(
+    votes: Votes = None,
+    *,
+    out: Annotated[Path, typer.Option(help="Write the model there.")],
+    papers: Papers = None,
+    from_store: FromStore = 0,
+    arxiv: Annotated[Path | None, typer.Option(help="Days of arXiv, for the cold start.")] = None,
+    config: Config = None,
+) -> None:
+    """Fit the ranking's model on recorded days; kept only where later days say it is better."""
+    recorded = _recorded(votes, papers, from_store, config)
+    # The shipped model has seen the days of the files: there the closed form is the one to beat.
+    ranking = load(config).ranking.model_copy(update={"model": "shipped"})
+    shipped = formula_of(ranking, resource("config"))
+    rival = shipped if from_store else replace(shipped, model=None)
+    truth, name = Judge(recorded), "shipped" if from_store else "closed form"
+    measured = {
+        "fitted on the past only": truth.measure(
+            replay(recorded.days, _by_rolling(recorded, shipped))
+        ),
+        name: truth.measure(replay(recorded.days, by_formula(rival))),
+    }
+    gain = {f"minus {name}": judge(measured, name)["fitted on the past only"]}
+    _table(f"{len(recorded.days)} days, 95 % intervals", judge(measured))
+    _table("What was learned", gain, sign="+")
+    if not gain[f"minus {name}"]["timely@10"].low > 0:
+        out.unlink(missing_ok=True)
+        show.say(f"Not better than {name}: there is no {out} now, and ranking does without it.")
+        return
+    about = f"made by `digest learn` from {len(recorded.days)} days up to {recorded.days[-1].name}"
+    content = {"about": about, "model": learning.fit(learning.examples(recorded))}
+    if arxiv:
+        content["cold"] = _cold(arxiv, recorded)
+    _save(out, json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
+    show.say(f"{out}: {about}")
+
+
+def _cold(arxiv: Path, recorded: Recorded) -> Mapping[str, object]:
+    known = fresh.examples(arxiv, recorded)
+    tried, cold = fresh.trial(known), fresh.learn(known)
+    show.say(f"cold start, {tried.days} days: nDCG@10 {tried.ndcg:.3f}, AUC {tried.auc:.3f}")
+    weights = {name: round(value, 4) for name, value in cold.weights.items()}
+    return {"bias": round(cold.bias, 4), "weights": weights}
+
+
+def _recorded(
+    votes: Path | None, papers: Path | None, from_store: int, config: Path | None
+) -> Recorded:
+    if votes and not from_store:
+        return read(votes, papers)
+    if not from_store:
+        raise InputError("votes", "name a file of recorded days, or --from-store DAYS")
+    app = application(config)
+    window = timedelta(days=app.settings.ranking.window_days)
+    hour = app.settings.readers.hour
+    return history.from_store(app.store, app.clock(), days=from_store, hour=hour, window=window)
+
+
+def _by_rolling(recorded: Recorded, formula: Formula) -> Order:
+    return by_formula(learning.rolling(recorded, formula))
+
+
+def _systems(
+    model: Model, chosen: Formula, recorded: Recorded, compare: bool
+) -> Mapping[str, Order]:
+    """What is judged, the ranking of the settings (or as asked for) first."""
+    closed, free = replace(chosen, model=None), replace(chosen, guards=Guards())
+    orders = {
+        Model.SETTINGS: lambda: by_formula(chosen),
+        Model.CLOSED: lambda: by_formula(closed),
+        Model.ROLLING: lambda: _by_rolling(recorded, chosen),
+    }
+    found = {f"ranking ({model})": orders[model]()}
+    if model is not Model.CLOSED:
+        found["closed form"] = by_formula(closed)
+    if compare:
+        found["all guards off"] = by_formula(free)
+        for name, guards in _each_guard(chosen.guards).items():
+            found[name] = by_formula(replace(chosen, guards=guards))
+    return found | {name: by_score(score) for name, score in BASELINES.items()}
+
+
+def _each_guard(guards: Guards) -> Mapping[str, Guards]:
+    """Every guard alone, with the value of the settings or, where it is off there, a usual one."""
+    usual = Guards(
+        burst_votes_per_hour=50, single_source=0.9, per_organisation=3, per_submitter=3,
+        exploration=True,
+    )  # fmt: skip
+    return {
+        f"only {name.replace('_', ' ')}": Guards(**{name: getattr(guards, name) or on})
+        for name in Guards.__slots__
+        if (on := getattr(usual, name))
+    }
+
+
+def _write(run: Run, paths: Mapping[str, Path | None]) -> None:
+    """The picks as rankeval reads them."""
+    for kind, path in paths.items():
+        if not path:
+            continue
+        chosen: Mapping[str, Sequence[str]] = getattr(run, kind)
+        try:
+            with path.open("w", encoding="utf-8", newline="") as file:
+                table = csv.writer(file)
+                table.writerow(("day", "rank", "paper_id"))
+                for day, names in chosen.items():
+                    table.writerows((day, place, name) for place, name in enumerate(names, 1))
+        except OSError as error:
+            raise InputError("picks", f"cannot write {path}: {error.strerror}") from error
+
+
+def _save(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise InputError("out", f"cannot write {path}: {error.strerror}") from error
+
+
+def _tell(
+    recorded: Recorded,
+    figures: Mapping[str, Mapping[str, Interval]],
+    differences: Mapping[str, Mapping[str, Mapping[str, Interval]]],
+) -> None:
+    truth = "judged on the most votes in this file" if recorded.blind else "95 % intervals"
+    _table(f"{len(recorded.days)} days, {truth}", figures)
+    first = next(iter(figures))
+    rows = {f"minus {base}": of[first] for base, of in differences.items()}
+    _table("The first one's lead", rows, sign="+")
+
+
+def _table(title: str, rows: Mapping[str, Mapping[str, Interval]], sign: str = "") -> None:
+    cells = [(name, *(_cell(row[m], sign) for m in METRICS)) for name, row in rows.items()]
+    show.table(title, ("", *(f"#{metric}" for metric in METRICS)), cells)
+
+
+def _cell(one: Interval, sign: str = "") -> str:
+    if math.isnan(one.value):
+        return "-"
+    return f"{one.value:{sign}.3f} [{one.low:{sign}.3f}, {one.high:{sign}.3f}]"
+
+
+def _markdown(figures: Mapping[str, Mapping[str, Interval]]) -> str:
+    lines = [f"| | {' | '.join(METRICS)} |", "| --- |" + " --- |" * len(METRICS)]
+    for name, row in figures.items():
+        lines.append(f"| {name} | {' | '.join(_cell(row[metric]) for metric in METRICS)} |")
+    return "\n".join([*lines, ""])
+
+
+def _hours(snapshots: Path, svg: Path | None) -> None:
+    found = hours.measure(snapshots)
+    rows = [(f"{one.hour} h", one.days, f"{one.share:.1%}") for one in found]
+    show.table("Share of a day's eventual top ten", ("after", "#days", "#share"), rows)
+    if svg and found:
+        points = [(float(one.hour), one.share) for one in found]
+        _save(svg, chart.curve(points, "What the hour of the cut is worth"))

@@ -1,0 +1,70 @@
+"""Of the ranking rule: a small additive forest, evaluated without any library, part by part.
+
+A boosted tree model is a sum over its trees. Walking down one tree, every branch taken moves the
+prediction from the mean of a node to the mean of its child; that step belongs to the feature that
+was asked. Summed over all trees the steps of a feature are its part, and the parts sum to the
+prediction exactly (the decomposition of Saabas, 2014).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# (feature, threshold, step to the left, left, step to the right, right); a leaf is None.
+Node = tuple[int, float, float, "Node | None", float, "Node | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """Trees over named features; at most ``threshold`` goes left."""
+
+    features: tuple[str, ...]
+    base: float
+    trees: tuple[Node, ...]
+
+    def parts(self, values: Sequence[float]) -> list[float]:
+        """What each feature adds to the prediction; with ``base`` they sum to it."""
+        found = [0.0] * len(self.features)
+        for tree in self.trees:
+            node: Node | None = tree
+            while node is not None:
+                feature, threshold, to_left, left, to_right, right = node
+                if values[feature] <= threshold:
+                    found[feature] += to_left
+                    node = left
+                else:
+                    found[feature] += to_right
+                    node = right
+        return found
+
+
+def parse(content: Mapping[str, Any]) -> Forest:
+    """A forest from its file: ``features`` and ``trees``.
+
+    A tree is ``[feature, threshold, mean, left, right]``, a leaf its value.
+
+    Raises:
+        ValueError: a tree is malformed.
+    """
+    features = tuple(str(name) for name in content["features"])
+    base, trees = 0.0, []
+    for raw in content["trees"]:
+        if not isinstance(raw, list):  # a tree that never asks
+            base += float(raw)
+            continue
+        base += float(raw[2])
+        trees.append(_node(raw, len(features)))
+    return Forest(features, base, tuple(trees))
+
+
+def _node(raw: Sequence[Any], width: int) -> Node:
+    feature, threshold, mean, left, right = raw
+    if not isinstance(feature, int) or not 0 <= feature < width:
+        raise ValueError(f"there is no feature {feature!r}")
+    steps = []
+    for child in (left, right):
+        inner = isinstance(child, list)
+        value = float(child[2] if inner else child)
+        steps.append((value - float(mean), _node(child, width) if inner else None))
+    (to_left, a), (to_right, b) = steps
+    return (feature, float(threshold), to_left, a, to_right, b)

@@ -1,0 +1,46 @@
+"""Who is due: the readers of a slot, as rows of the ledger."""
+
+from typing import Any
+
+from sqlalchemy import func, literal, or_, select
+
+from digest.model import DeliveryState, DueSlot, MailKind, SubscriberState
+from digest.store.readers import bits
+from digest.store.tables import DELIVERY, SUBSCRIBER
+from digest.timetable import SHORTEST_GAP
+
+_mail, _reader = DELIVERY.c, SUBSCRIBER.c
+
+
+def rows_of(slot: DueSlot, edition_id: str, before: int, batch: int) -> Any:  # noqa: ANN401 - a Select
+    """Selects a delivery row for each reader of ``slot``; their suppression is checked later."""
+    there = select(_mail.id).where(
+        _mail.subscriber_id == _reader.id,
+        _mail.kind == MailKind.DIGEST,
+        or_(
+            _mail.edition_id == edition_id,
+            _mail.local_date == slot.local_date,
+            (_mail.due_at > slot.due_at - SHORTEST_GAP) & (_mail.state != DeliveryState.SKIPPED),
+        ),
+    )
+    number = func.row_number().over(order_by=_reader.id) - 1
+    wanted = select(
+        literal(MailKind.DIGEST.value).label("kind"),
+        literal(edition_id).label("edition_id"),
+        _reader.id.label("subscriber_id"),
+        literal(slot.local_date, _mail.local_date.type).label("local_date"),
+        ((number + before) // batch).label("batch"),
+        literal(DeliveryState.QUEUED.value).label("state"),
+        literal(0).label("attempts"),
+        literal(slot.due_at, _mail.due_at.type).label("due_at"),
+        literal([], _mail.papers.type).label("papers"),
+        literal("").label("reason"),
+    ).where(
+        _reader.state == SubscriberState.ACTIVE,
+        _reader.hour == slot.hour,
+        _reader.zone == slot.zone,
+        _reader.days == bits(slot.days),
+        or_(_reader.paused_until.is_(None), _reader.paused_until <= slot.local_date),
+        ~there.exists(),
+    )
+    return wanted.where(_reader.confirmed_at <= slot.due_at) if slot.late else wanted
