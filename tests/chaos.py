@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -165,7 +165,8 @@ class Sender:
     def kill(self) -> None:
         """Dies."""
         if self._child:
-            os.kill(self._child.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ended a moment ago
+                os.kill(self._child.pid, signal.SIGKILL)
             self._child.end()
             self._child = None
 
@@ -327,7 +328,7 @@ class Chaos:
 
     def _advance(self, number: int) -> None:
         """Lets a random number of mails go out, so that the kills are spread over all."""
-        left = self.options.readers - self._lab.taken()
+        left = sum(self._waiting().values()) or self.options.readers
         some = self._chance.randint(0, max(0, 2 * left // (self.options.kills - number)))
         goal, quiet = self._lab.taken() + some, 0.0
         while self._lab.taken() < goal:
