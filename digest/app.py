@@ -79,6 +79,7 @@ class App:
         settings: everything that can be chosen.
         clock: gives the present instant.
         transport: carries our requests instead of the network (the sample, tests).
+        mailer: takes the mails instead of the relay (the bench).
     """
 
     def __init__(
@@ -87,11 +88,12 @@ class App:
         *,
         clock: Clock = system_clock,
         transport: "httpx2.AsyncBaseTransport | None" = None,
+        mailer: Mailer | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
         self._transport = transport
-        self._mailer: Mailer | None = None
+        self._mailer = mailer
         compose.check_sections(settings.mail_sections())
 
     # ── Parts ────────────────────────────────────────────────────────────────────────────────────
@@ -180,7 +182,7 @@ class App:
         """Sends what is queued; belongs to the event loop that uses it first."""
         self.require_sender()
         host = urlsplit(self.settings.base_url).hostname or ""
-        self._mailer = SmtpMailer(self.settings.smtp, hostname=host)
+        self._mailer = self._mailer or SmtpMailer(self.settings.smtp, hostname=host)
         dispatcher: Dispatcher = Inline(self.settings.smtp.connections)
         if self.is_queued:
             dispatcher = Left(self.store.queue.defer)

@@ -7,6 +7,7 @@ readers.py      subscribers add, list, import, export, remove
 ledger.py       deliveries, resend, release
 backtest.py     backtest, learn
 care.py         doctor, db upgrade
+bench.py        bench compose, delivery, enqueue, latency
 show.py         tables and bars: how things look in a terminal
 """
 

@@ -6,7 +6,7 @@ import sys
 import typer
 
 from digest import __version__
-from digest.cli import backtest, care, ledger, preview, readers, returns, run, serving
+from digest.cli import backtest, bench, care, ledger, preview, readers, returns, run, serving
 from digest.cli.show import fail
 from digest.errors import DigestError
 
@@ -32,6 +32,7 @@ cli.command()(returns.dkim)
 cli.command()(backtest.backtest)
 cli.command()(backtest.learn)
 cli.command()(care.doctor)
+cli.add_typer(bench.commands, name="bench")
 cli.add_typer(care.database, name="db")
 
 
