@@ -114,7 +114,7 @@ def test_a_mail_is_of_the_size_that_was_asked_for(size):
     found, density, real = fitted(app, size)
     made = invented.edition(AT, app.settings.sections[0].name, density)
     mail = app.writer.write(claim(made, 0, tuple(range(found))), made, AT)
-    assert len(mail.data) == pytest.approx(size, rel=0.05)
+    assert len(mail.data) == pytest.approx(size, rel=0.1)  # a card more or less is 3 KB
     assert len(mail.data) == pytest.approx(real, rel=0.02)  # fewer cards: other counts in the words
     assert 1 <= found < invented.CARDS
 
