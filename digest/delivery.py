@@ -1,27 +1,30 @@
-"""Delivery, in order: take a window from the ledger, write it, send it, record what became of it.
+"""Delivery, in order: what is ready goes to the relay, and what became of it into the ledger.
 
-    abandon ─▶ expire ─▶ batches ─▶ dispatch ─▶ send_batch ─┬─ lane: claim ─▶ write ─▶ send
-                                                            └─ lane: …        ─▶ decide ─▶ record
+    abandon ─▶ expire ─▶ batches ─▶ dispatch ─▶ send_batch ─▶ flow: claim ─▶ write ─▶ send
+                                                                └◀─ record ◀─ decide ◀─┘
 
 ``dispatch`` sends here, or leaves the batches to workers: those await the same ``send_batch``.
-``sending`` is in the ledger before the first byte of a window goes out and the outcomes right
-after the last, so a kill leaves at most window × lanes deliveries in doubt, and they are counted.
+``sending`` is in the ledger before the first byte of a mail goes out, its outcome soon after the
+last. At most window × lanes deliveries of a process are ``sending``: so many a kill leaves in
+doubt, and they are counted.
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from random import random
 from threading import Lock
-from typing import NamedTuple, TypeVar
 
 from digest import compose
+from digest.account import Account
+from digest.credit import Credit
 from digest.dispatch import Dispatcher
-from digest.errors import DigestError, StoreError, TakenForDead
+from digest.errors import DigestError
+from digest.flow import Flow, Settled, Trade
 from digest.mailer import Mailer
 from digest.model import (
     Batch,
@@ -41,10 +44,6 @@ from digest.writer import Writer
 POOLS = 2  # editions kept open: today's, and one whose retries still go out
 Refused = Callable[[Sequence[tuple[Claim, Outcome]], datetime], object]  # told what went wrong
 Progress = Callable[[int], None]  # told how many more deliveries have an outcome
-T = TypeVar("T")
-
-# How long outcomes wait, in seconds, for a database that went away and comes back.
-PATIENCE = (0.2, 0.5, 1, 2, 4, 8, 8, 8)
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +52,8 @@ _log = logging.getLogger(__name__)
 class Terms:
     """What the operator decided about sending."""
 
-    window: int
+    window: int  # deliveries that may be ``sending`` for each lane
+    lanes: int  # connections to the relay
     policy: Policy
     horizon: timedelta  # how far back a paper counts as had
     sections: Sequence[Section]
@@ -75,13 +75,6 @@ class Delivered:
         counts |= {"abandoned": self.abandoned, "expired": self.expired, "handed": self.handed}
         told = [f"{name}={count}" for name, count in counts.items() if count]
         return " ".join([*told, *([f"relay {self.relay}"] if self.relay else ())])
-
-
-class _Sent(NamedTuple):
-    """A window that was sent: a verdict for each delivery, and what was refused for good."""
-
-    verdicts: dict[int, Verdict]
-    refused: list[tuple[Claim, Outcome]]
 
 
 class Delivery:
@@ -114,11 +107,13 @@ class Delivery:
         self._clock = clock
         self._refused = refused
         self._stopping = False
+        self._credit = Credit(terms.window * terms.lanes)
+        self._turn = Credit(1)  # one batch of digests claims at a time, and all lanes empty it
         self._opening = Lock()
         self._pools: dict[str, compose.Pool] = {}
 
     def stop(self) -> None:
-        """Lets the windows under way finish and takes no more."""
+        """Lets the mails under way finish and takes no more."""
         self._stopping = True
 
     async def run(
@@ -177,47 +172,56 @@ class Delivery:
         tally: Counter[DeliveryState],
         progress: Progress = lambda _: None,
     ) -> bool:
-        """Sends one batch, window after window; adds what became of it to ``tally``.
+        """Sends one batch; adds what became of it to ``tally``.
 
         Returns:
-            Whether there is a way to the relay. Without one, all but one window stays queued.
+            Whether there is a way to the relay. Without one, what was not tried stays queued.
         """
-        # In a thread: setting up takes a while, in which the other lanes go on sending.
+        # In a thread: setting up takes a while, in which the other batches go on.
         pool = await asyncio.to_thread(self._pool, edition_id) if edition_id else None
         # Letters may tell of the latest edition.
         edition = pool.edition if pool else await asyncio.to_thread(self._editions.latest)
-        claim = partial(
-            self._ledger.claim,
-            edition_id,
-            number,
-            worker=worker,
-            limit=self._terms.window,
-            horizon=self._terms.horizon,
-            choose=compose.chooser(pool),
+        account = Account(
+            claims=partial(
+                self._ledger.claim,
+                edition_id,
+                number,
+                worker=worker,
+                horizon=self._terms.horizon,
+                choose=compose.chooser(pool),
+            ),
+            records=partial(self._ledger.record, worker),
+            clock=self._clock,
+            beat=self._beat,
+            told=partial(self._told, tally, progress),
         )
-        sent = _Sent({}, [])
-        while not self._stopping and not (sent.verdicts and self._mailer.down):
-            # One transaction records the window that was sent and takes the next one.
-            record = sent.verdicts
-            claims = await _patiently(partial(claim, now=self._clock(), done=record), record)
-            await self._told(sent, tally, progress)
-            if not claims:
-                return True
-            if self._fence.touch():
-                await asyncio.to_thread(self._fence.beat)
-            sent = await self._send(claims, edition)
-        record = sent.verdicts
-        await _patiently(partial(self._ledger.record, worker, record), record)
-        await self._told(sent, tally, progress)
+        trade = Trade(
+            write=lambda claim: self._write(claim, edition),
+            send=self._mailer.send,
+            decide=self._decide,
+            stopping=lambda: self._stopping,
+            down=lambda: self._mailer.down,
+            lanes=self._terms.lanes,
+        )
+        await Flow(account, trade, self._credit).run(self._turn if pool else None)
         return not self._mailer.down
 
-    async def _told(self, sent: "_Sent", tally: Counter[DeliveryState], progress: Progress) -> None:
-        """What follows from a window once it is in the ledger."""
-        tally.update(verdict.state for verdict in sent.verdicts.values())
-        if sent.verdicts:
-            progress(len(sent.verdicts))
-        if sent.refused:
-            await asyncio.to_thread(self._refused, sent.refused, self._clock())
+    async def _beat(self) -> None:
+        """Mails are about to go out: the fence hears of it once a second."""
+        if self._fence.touch():
+            await asyncio.to_thread(self._fence.beat)
+
+    async def _told(
+        self, tally: Counter[DeliveryState], progress: Progress, settled: Settled
+    ) -> None:
+        """What follows from outcomes once they are in the ledger."""
+        states = Counter(verdict.state for verdict in settled.verdicts.values())
+        del states[DeliveryState.QUEUED]  # given back: nothing became of it
+        tally.update(states)
+        if states:
+            progress(states.total())
+        if settled.refused:
+            await asyncio.to_thread(self._refused, settled.refused, self._clock())
 
     def _relay(self) -> str:
         """What there is to say about the relay: that it is out of reach, or has us slowed down."""
@@ -236,36 +240,16 @@ class Delivery:
                 self._pools[edition_id] = compose.Pool(edition, self._terms.sections)
             return self._pools[edition_id]
 
-    async def _send(self, claims: Sequence[Claim], edition: Edition | None) -> "_Sent":
-        """Sends a window, each mail written when its turn comes; a verdict for every claim."""
-        offered: list[Claim] = []
-        outcomes: list[tuple[Claim, Outcome]] = []
-
-        def mails() -> Iterator[Envelope]:
-            for claim in claims:
-                mail = self._write(claim, edition)
-                if isinstance(mail, Envelope):
-                    offered.append(claim)
-                    yield mail
-                else:
-                    outcomes.append((claim, mail))
-
-        said = await self._mailer.send(mails())
-        outcomes += zip(offered, said, strict=True)
-        now, sent = self._clock(), _Sent({}, [])
-        for claim, outcome in outcomes:
-            verdict = decide(
-                outcome,
-                attempts=claim.attempts,
-                due_at=claim.due_at,
-                now=now,
-                policy=self._terms.policy,
-                jitter=random(),  # noqa: S311 - spreads retries, guards nothing
-            )
-            sent.verdicts[claim.delivery_id] = verdict
-            if verdict.state is DeliveryState.REFUSED:
-                sent.refused.append((claim, outcome))
-        return sent
+    def _decide(self, claim: Claim, outcome: Outcome) -> Verdict:
+        """What follows from an outcome, at this instant."""
+        return decide(
+            outcome,
+            attempts=claim.attempts,
+            due_at=claim.due_at,
+            now=self._clock(),
+            policy=self._terms.policy,
+            jitter=random(),  # noqa: S311 - spreads retries, guards nothing
+        )
 
     def _write(self, claim: Claim, edition: Edition | None) -> Envelope | Outcome:
         """The mail of a claim, or why there is none: one reader's mail must not stop the others."""
@@ -278,16 +262,3 @@ class Delivery:
             _log.exception("delivery=%s could not be written", claim.delivery_id)
             reason = f"could not be written: {type(error).__name__}"
             return Outcome(kind=OutcomeKind.UNSENT, text=reason)
-
-
-async def _patiently(call: Callable[[], T], done: Mapping[int, Verdict]) -> T:
-    """What the ledger answers; with outcomes to record it is asked again while it is away."""
-    for pause in PATIENCE if done else ():
-        try:
-            return await asyncio.to_thread(call)
-        except TakenForDead:
-            raise
-        except StoreError as error:
-            _log.warning("%s outcomes wait: %s", len(done), error)
-            await asyncio.sleep(pause)
-    return await asyncio.to_thread(call)

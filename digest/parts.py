@@ -91,6 +91,7 @@ def terms(settings: Settings) -> Terms:
     options = settings.delivery
     return Terms(
         window=options.window,
+        lanes=settings.smtp.connections,
         policy=Policy(
             first=timedelta(seconds=options.first_retry_seconds),
             deadline=timedelta(hours=options.deadline_hours),

@@ -33,12 +33,15 @@ class FakeMailer:
         self.windows = []
         self.down, self.pace = None, Pace()
 
-    async def send(self, window):
+    async def send(self, window, told=lambda _, __: None):
         window = list(window)
         self.windows.append([envelope.recipient for envelope in window])
         if self.before:
             await self.before(window)
-        return [self.answer(envelope.recipient.partition("@")[0]) for envelope in window]
+        outcomes = [self.answer(envelope.recipient.partition("@")[0]) for envelope in window]
+        for number, outcome in enumerate(outcomes):
+            told(number, outcome)
+        return outcomes
 
     def answer(self, name):
         given = self.outcomes.get(name, [ACCEPTED])

@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import cycle, islice
 
 from digest.model import Batch
 
@@ -17,11 +16,11 @@ class Inline:
     async def dispatch(
         self, batches: Sequence[Batch], send_batch: Callable[[str | None, int], Awaitable[bool]]
     ) -> int:
-        """Awaits ``send_batch`` for each batch; few batches are shared by several lanes.
+        """Awaits ``send_batch`` for each batch.
 
         Where one says that there is no way to the relay, the rest waits for the next pass.
         """
-        waiting = deque(islice(cycle(batches), max(len(batches), self._lanes)))
+        waiting = deque(batches)
 
         async def lane() -> None:
             while waiting:

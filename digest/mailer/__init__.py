@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from digest.mailer.smtp import SmtpMailer
+from digest.mailer.window import Told
 from digest.model import Envelope, Outcome
 from digest.pacing import Pace
 
-__all__ = ["Mailer", "SmtpMailer"]
+__all__ = ["Mailer", "SmtpMailer", "Told"]
 
 
 class Mailer(Protocol):
@@ -30,10 +31,14 @@ class Mailer(Protocol):
         """Whether the relay has us slowed down, to how many mails a second, and its words."""
         ...
 
-    async def send(self, window: Iterable[Envelope]) -> list[Outcome]:
+    async def send(
+        self, window: Iterable[Envelope], told: Told = lambda _, __: None
+    ) -> list[Outcome]:
         """Sends the mails in their order; one Outcome each, in that order.
 
-        Takes an envelope when its turn comes, and all of them whatever happens. Never raises for
+        Takes an envelope when its turn comes, and all of them whatever happens; only where there is
+        no connection for it and others have one, they are left to those. ``told`` hears of an
+        outcome as soon as there is one, with the number of its mail from 0. Never raises for
         what the network or the server did; what the iterator raises goes through. If it is
         cancelled, the mails that were on their way are in doubt and those after them not offered.
         """

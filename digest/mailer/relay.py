@@ -118,9 +118,9 @@ class Relay:
             self.complained(reply)
         self._closed_after = served
 
-    def failed(self, outcome: Outcome, taken: int | None = None) -> Outcome:
-        """There was no way to it; where it ``taken`` nothing since, it counts as down."""
-        if taken in (None, self.taken):
+    def failed(self, outcome: Outcome, *, is_down: bool) -> Outcome:
+        """There was no way to it; it ``is_down`` where there is no other either."""
+        if is_down:
             self.down = outcome
         if outcome.code == CLOSING:
             self.complained(Reply(outcome.code, outcome.text.encode("utf-8", "replace")))

@@ -14,13 +14,13 @@ from digest.errors import ConfigError
 from digest.mailer.opening import NotOpened, connect
 from digest.mailer.relay import Relay
 from digest.mailer.replies import unsent
-from digest.mailer.window import Window
+from digest.mailer.window import Told, Window
 from digest.mailer.wire import Wire
 from digest.model import Envelope, Outcome
 from digest.pacing import Pace
 from digest.settings import Smtp
 
-LOSSES = 3  # connections that one window may lose together with a mail before it gives up
+LOSSES = 3  # connections lost together with a mail, one after another and nothing taken between
 PROPER_NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
 
@@ -41,7 +41,9 @@ class SmtpMailer:
         self._tls = None if settings.tls == "none" else _trust(settings.ca_file)
         self._relay = Relay(settings, time.monotonic)
         self._slots = asyncio.Semaphore(settings.connections)
+        self._waiting = 0  # for a slot
         self._idle: list[Wire] = []
+        self._wires: list[Wire] = []  # all that were open lately
         self._hostname = hostname
         self._closed = False
 
@@ -55,12 +57,24 @@ class SmtpMailer:
         """Why there was no way to the relay at the last attempt; None where there was one."""
         return self._relay.down
 
-    async def send(self, window: Iterable[Envelope]) -> list[Outcome]:
+    async def send(
+        self, window: Iterable[Envelope], told: Told = lambda _, __: None
+    ) -> list[Outcome]:
         """Sends the mails in their order; one Outcome each. See ``Mailer.send``."""
-        mails = Window(window, self._relay.permit)
-        async with self._slots:
-            await self._send(mails)
-        return mails.outcomes
+        mails = Window(window, self._relay.permit, told, lambda: self._waiting > 0)
+        while True:
+            self._waiting += 1
+            try:
+                await self._slots.acquire()
+            finally:
+                self._waiting -= 1
+            try:
+                mails.begin()
+                await self._send(mails)
+            finally:
+                self._slots.release()
+            if not mails.over:
+                return mails.outcomes
 
     async def probe(self) -> None:
         """Opens a connection and closes it again, for the operator's peace of mind.
@@ -83,19 +97,17 @@ class SmtpMailer:
 
     async def _send(self, mails: Window) -> None:
         """Takes the window to its end, over as many connections as that takes."""
-        wire, losses, taken = self._take(), 0, self._relay.taken
+        wire, taken = self._take(), self._relay.taken
         try:
-            while mails.pending():
+            while mails.pending() and not mails.over:
                 wire = await self._ready(wire)
                 await wire.carry(mails)
-                # A server that closes after taking a mail is in order: the window still gets on.
-                losses += mails.stuck and not wire.alive
-                if losses > LOSSES:
-                    text = f"gave up after losing {losses} connections, the last one: {wire.why}"
-                    mails.give_up(self._relay.failed(unsent(text), taken))
+                if mails.stuck and not wire.alive:
+                    self._bear_loss(mails, wire, taken)
                 await asyncio.sleep(mails.rest())
         except NotOpened as error:
-            mails.give_up(self._relay.failed(error.outcome))
+            alone = self._alone
+            mails.give_up(self._relay.failed(error.outcome, is_down=alone), rest=alone)
         except BaseException:
             if wire:
                 wire.abort()
@@ -104,6 +116,22 @@ class SmtpMailer:
             self._idle.append(wire)
         elif wire:
             await wire.quit()
+
+    def _bear_loss(self, mails: Window, wire: Wire, taken: int) -> None:
+        """A connection was lost together with a mail: gives up after some of these in a row.
+
+        A server that closes after taking a mail is in order: then the window gets on.
+        """
+        losses = mails.lost(self._relay.taken)
+        if losses > LOSSES:
+            text = f"gave up after losing {losses} connections, the last one: {wire.why}"
+            is_down = taken == self._relay.taken
+            mails.give_up(self._relay.failed(unsent(text), is_down=is_down), rest=self._alone)
+
+    @property
+    def _alone(self) -> bool:
+        """Whether there is no connection."""
+        return not any(wire.alive for wire in self._wires)
 
     async def _ready(self, wire: Wire | None) -> Wire:
         """That connection if it is still good, or another one."""
@@ -129,6 +157,7 @@ class SmtpMailer:
             self._hostname = name if PROPER_NAME.fullmatch(name) else "[127.0.0.1]"
         wire = await connect(self._settings, self._tls, self._hostname, self._relay)
         self._relay.down = None
+        self._wires = [*(one for one in self._wires if one.alive), wire]
         return wire
 
 

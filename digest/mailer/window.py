@@ -5,6 +5,7 @@
                   └────────────────────────────────────────┘
 
 Envelopes are taken one at a time, when their turn comes: what composes them does so then.
+Outcomes are told as they come, each with the number of its mail.
 """
 
 import re
@@ -21,7 +22,10 @@ ORDINARY = re.compile(rf"{WORD}(?:\.{WORD})*@[a-z0-9]+(?:[.-][a-z0-9]+)*")
 SHORT = 64  # characters: no part of an address is too long where the whole is not
 PATIENCE = 5.0  # seconds that a mail waits here for its turn; longer, and it has to come again
 
+TURN = 10  # mails after which a connection is left to somebody who waits for one
+
 Permit = Callable[[str], float]  # seconds until a mail to that domain may go; over PATIENCE: later
+Told = Callable[[int, Outcome], object]  # the mail's number, from 0 in the order of taking
 
 
 class Parcel:
@@ -57,15 +61,25 @@ class Parcel:
 class Window:
     """Some mails in their order, what became of each, and those that are still to be sent.
 
-    ``pause`` are the seconds after which the next may be taken, where a limit has it wait.
+    ``told`` hears of each outcome, ``wanted`` says whether others wait for the connection.
+    ``pause`` are the seconds after which the next may be taken, where a limit has it wait; ``over``
+    says that the connection is to be left to somebody else, whose turn it is.
     """
 
-    def __init__(self, envelopes: Iterable[Envelope], permit: Permit) -> None:
+    def __init__(
+        self,
+        envelopes: Iterable[Envelope],
+        permit: Permit,
+        told: Told = lambda _, __: None,
+        wanted: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._envelopes: Iterator[Envelope] = iter(envelopes)
-        self._permit = permit
+        self._permit, self._told, self._wanted = permit, told, wanted
+        self._turn, self.over = 0, False  # mails taken since it has the connection
         self._ready: deque[Parcel] = deque()  # to be sent before any other
         self._outcomes: list[Outcome | None] = []
         self._latest: Outcome | None = None  # settled since the last rest
+        self._losses = self._taken = 0
         self.pause = 0.0
 
     def pending(self) -> bool:
@@ -81,7 +95,8 @@ class Window:
 
     def take(self) -> Parcel | None:
         """The next mail that may be sent now; None where there is none, or not before ``pause``."""
-        if self.pause:
+        self.over = self.over or (self._turn >= TURN and self._wanted())
+        if self.pause or self.over:
             return None
         if self._ready:
             return self._ready.popleft()
@@ -91,6 +106,7 @@ class Window:
                 continue
             wait = self._permit(parcel.recipient)
             if not wait:
+                self._turn += 1
                 return parcel
             if wait <= PATIENCE:
                 self.pause = wait
@@ -103,6 +119,11 @@ class Window:
     def settle(self, parcel: Parcel, outcome: Outcome) -> None:
         """What became of a mail."""
         self._outcomes[parcel.number] = self._latest = outcome
+        self._told(parcel.number, outcome)
+
+    def begin(self) -> None:
+        """It has a connection to itself, again."""
+        self._turn, self.over = 0, False
 
     def rest(self) -> float:
         """Seconds to wait before going on; once they are over, ``take`` gives mails again."""
@@ -117,17 +138,27 @@ class Window:
             return True
         return self._latest.kind in (OutcomeKind.UNSENT, OutcomeKind.IN_DOUBT)
 
+    def lost(self, taken: int) -> int:
+        """A connection was lost with a mail; how many were, one after another.
+
+        ``taken``: mails the relay has accepted by now; where that grows, the count starts anew.
+        """
+        self._losses = self._losses + 1 if taken == self._taken else 1
+        self._taken = taken
+        return self._losses
+
     def put_back(self, parcel: Parcel) -> None:
         """A mail was not offered: it goes over another connection."""
         self._ready.append(parcel)
 
-    def give_up(self, outcome: Outcome) -> None:
-        """The same for every mail that is left."""
+    def give_up(self, outcome: Outcome, *, rest: bool = True) -> None:
+        """The same for every mail that is left; without the ``rest``, for those that were taken."""
         for parcel in self._ready:
             self.settle(parcel, outcome)
         self._ready.clear()
-        for _ in self._envelopes:
+        for number, _ in enumerate(self._envelopes if rest else (), len(self._outcomes)):
             self._outcomes.append(outcome)
+            self._told(number, outcome)
 
     def _prepare(self, envelope: Envelope) -> Parcel | None:
         number = len(self._outcomes)
@@ -135,18 +166,23 @@ class Window:
         try:
             sender = _address(envelope.sender, "sender") if envelope.sender else ""
         except InputError as error:
-            self._outcomes[number] = unsent(str(error))
+            self._unfit(number, unsent(str(error)))
             return None
         try:
             recipient = _address(envelope.recipient, "recipient")
         except InputError as error:
-            self._outcomes[number] = Outcome(kind=OutcomeKind.REFUSED, text=str(error))
+            self._unfit(number, Outcome(kind=OutcomeKind.REFUSED, text=str(error)))
             return None
         if not (envelope.clean or _lines_end_well(envelope.data)):
             text = "the message has a line that does not end with CRLF"
-            self._outcomes[number] = unsent(text)
+            self._unfit(number, unsent(text))
             return None
         return Parcel(number, sender, recipient, envelope)
+
+    def _unfit(self, number: int, outcome: Outcome) -> None:
+        """It is not even offered."""
+        self._outcomes[number] = outcome
+        self._told(number, outcome)
 
 
 def _address(address: str, field: str) -> str:
