@@ -5,6 +5,7 @@ same bytes and so the same id. A reader's selection comes from the pool alone.
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -33,6 +34,7 @@ FRESH_DAYS = 2  # papers without votes are fresh for so many days after their an
 
 BEYOND = "beyond"  # the section for what is outside the topics a reader chose
 _TASTES = 1024  # what readers of the same preferences and history get is chosen once
+_POOLS = 64  # what there is for readers of the same topics, whatever they had
 
 _ITEMS = TypeAdapter(tuple[Item, ...])
 _NOTHING = Colophon()
@@ -116,9 +118,15 @@ class Pool:
     def __init__(self, edition: Edition, sections: Sequence[Section]) -> None:
         self.edition = edition
         self._sections = tuple(sections)
-        self._items = {s.name: [i for i in edition.items if i.section == s.name] for s in sections}
         self._all = edition.items
-        self._wanted = lru_cache(_TASTES)(self._of_interest)
+        # Papers by their places in the edition: a reader's are then found without a look at each.
+        self._places = {s.name: set[int]() for s in sections}
+        self._topics = defaultdict[str, set[int]](set)
+        for place, item in enumerate(edition.items):
+            self._places.setdefault(item.section, set()).add(place)
+            for category in item.paper.categories:
+                self._topics[category].add(place)
+        self._wanted = lru_cache(_POOLS)(self._of_interest)
         self._chosen = lru_cache(_TASTES)(self._choose)
 
     def choice(self, reader: Subscriber, had: frozenset[str], form: Form = Form.DAILY) -> Choice:
@@ -159,12 +167,13 @@ class Pool:
         return Choice(paper_ids=tuple(item.paper.id for item in chosen))
 
     def _of_interest(self, categories: frozenset[str], form: Form) -> dict[str, list[Item]]:
-        found = {
-            name: [item for item in items if _wanted(item, categories)]
-            for name, items in self._items.items()
-        }
-        if BEYOND in found:
-            found[BEYOND] = [item for item in self._all if not _wanted(item, categories)]
+        everything = set(range(len(self._all)))
+        topics = (self._topics[name] for name in categories if name in self._topics)
+        inside = set[int]().union(*topics) if categories else everything
+        chosen = {section.name: self._places[section.name] & inside for section in self._sections}
+        if BEYOND in chosen:
+            chosen[BEYOND] = everything - inside
+        found = {name: [self._all[at] for at in sorted(places)] for name, places in chosen.items()}
         if form is not Form.DAILY:
             for items in found.values():
                 items.sort(key=_lasting, reverse=True)
@@ -262,10 +271,6 @@ def load(data: bytes | str) -> tuple[tuple[Item, ...], Colophon]:
         return _CONTENT.validate_json(data)
     except ValidationError:
         return _ITEMS.validate_json(data), _NOTHING
-
-
-def _wanted(item: Item, categories: Collection[str]) -> bool:
-    return not categories or not set(categories).isdisjoint(item.paper.categories)
 
 
 def _lasting(item: Item) -> float:
