@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from threading import Lock
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from digest import addresses, compose, dkim, links, mime, verp
+from digest import addresses, compose, links, mime, verp
 from digest.links import Signer
 from digest.model import (
     Claim,
@@ -28,6 +29,9 @@ from digest.press import Press
 from digest.render import Renderer
 from digest.stock import Chunk
 from digest.verp import Mailbox
+
+if TYPE_CHECKING:
+    from digest import dkim
 
 _NOBODY = Subscriber(
     id=0,
@@ -52,7 +56,7 @@ class Letterhead:
     confirm_for: timedelta
     bounces: Mailbox | None = None  # where refusals by mail come in, each with its token (VERP)
     leaving: Mailbox | None = None  # where mailed unsubscribes come in
-    seal: dkim.Signer | None = None  # signs; without it that is left to the relay
+    seal: "dkim.Signer | None" = None  # signs; without it that is left to the relay
 
 
 class Writer:
