@@ -6,6 +6,9 @@ from binascii import b2a_qp
 LINE = 76  # characters; RFC 5322 asks for 78 at most, RFC 2047 for 76 where there are words
 
 _UNFIT = re.compile(rb"^(?:\.[^\r\n]*|[^\r\n]{77,})", re.MULTILINE)
+# Nearly no text has any of these, and there is nothing to mend then.
+_SPACES = (b"=20", b"=09")
+_SUSPECT = (b"\n.", b"=20\r", b"=09\r")
 # Needs no encoding, neither as quoted-printable nor as HTML.
 _PLAIN = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.@+-]*")
 
@@ -20,7 +23,8 @@ def encode_part(text: str) -> bytes:
     # The encoder takes its soft line breaks from the first line break it meets, so there is one.
     raw = b2a_qp(lines.encode("utf-8", "replace") + b"\r\n")[:-2]
     # The encoder leaves dots alone, and a space it encodes at the end of a full line makes 77.
-    return _UNFIT.sub(_fitted, raw)
+    unfit = raw.startswith(b".") or raw.endswith(_SPACES) or any(one in raw for one in _SUSPECT)
+    return _UNFIT.sub(_fitted, raw) if unfit else raw
 
 
 def _fitted(found: re.Match[bytes]) -> bytes:

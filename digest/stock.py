@@ -131,10 +131,12 @@ class Part:
 
     def fit(self, groups: Titled) -> Fit:
         """How much of these papers has room."""
-        names = [name for _, ids in groups for name in ids]
-        total = self._frame + self._around * len(groups)
-        if total + sum(map(self._bytes.__getitem__, names)) <= ROOM:
-            return Fit(len(names), len(names))
+        total, papers = self._frame, 0
+        for _, ids in groups:
+            total += self._around + sum(map(self._bytes.__getitem__, ids))
+            papers += len(ids)
+        if total <= ROOM:
+            return Fit(papers, papers)
         return fit(self._frame, self._sizes(groups))
 
     def _sizes(self, groups: Titled) -> list[Size]:
@@ -152,12 +154,11 @@ class Part:
             names = ids[: max(0, kept.papers - number)]
             if not names:
                 break
-            whole = max(0, kept.quotes - number)
             rows = [b""] * (2 * len(names))
             rows[::2] = self._numbered[number : number + len(names)]
             rows[1::2] = map(self._whole.__getitem__, names)
-            for at, name in enumerate(names[whole:], start=whole):
-                rows[2 * at + 1] = self._cards[name].brief()
+            for at in range(max(0, kept.quotes - number), len(names)):
+                rows[2 * at + 1] = self._cards[names[at]].brief()
             found += (self._heading(title), *rows, self._end)
             number += len(names)
         return found

@@ -39,7 +39,7 @@ from digest.render.words import Wording, counts
 
 __all__ = ["Look", "Renderer", "Wording", "counts", "grouped"]
 
-_REMEMBERED = 4096  # texts whose readable form is kept: some days' pools of titles and abstracts
+_REMEMBERED = 2048  # texts whose readable form is kept: some days' pools of titles and abstracts
 
 
 class Renderer:
