@@ -27,12 +27,14 @@ from digest.model import (
     Subscriber,
 )
 from digest.ranking import NOBODY, Formula, Reading, Standing, rank
+from digest.shelf import Shelf
 
 NEW_FOR = timedelta(hours=24)  # a paper seen within this time makes an edition worth sending
 FRESH_DAYS = 2  # papers without votes are fresh for so many days after their announcement
 
 BEYOND = "beyond"  # the section for what is outside the topics a reader chose
 _TASTES = 1024  # what readers of the same preferences and history get is chosen once
+_POOLS = 64  # what there is for readers of the same topics, whatever they had
 
 _ITEMS = TypeAdapter(tuple[Item, ...])
 _NOTHING = Colophon()
@@ -116,9 +118,8 @@ class Pool:
     def __init__(self, edition: Edition, sections: Sequence[Section]) -> None:
         self.edition = edition
         self._sections = tuple(sections)
-        self._items = {s.name: [i for i in edition.items if i.section == s.name] for s in sections}
-        self._all = edition.items
-        self._wanted = lru_cache(_TASTES)(self._of_interest)
+        self._shelf = Shelf(edition.items, [section.name for section in sections])
+        self._wanted = lru_cache(_POOLS)(self._of_interest)
         self._chosen = lru_cache(_TASTES)(self._choose)
 
     def choice(self, reader: Subscriber, had: frozenset[str], form: Form = Form.DAILY) -> Choice:
@@ -159,12 +160,7 @@ class Pool:
         return Choice(paper_ids=tuple(item.paper.id for item in chosen))
 
     def _of_interest(self, categories: frozenset[str], form: Form) -> dict[str, list[Item]]:
-        found = {
-            name: [item for item in items if _wanted(item, categories)]
-            for name, items in self._items.items()
-        }
-        if BEYOND in found:
-            found[BEYOND] = [item for item in self._all if not _wanted(item, categories)]
+        found = self._shelf.of(categories, beyond=BEYOND)
         if form is not Form.DAILY:
             for items in found.values():
                 items.sort(key=_lasting, reverse=True)
@@ -262,10 +258,6 @@ def load(data: bytes | str) -> tuple[tuple[Item, ...], Colophon]:
         return _CONTENT.validate_json(data)
     except ValidationError:
         return _ITEMS.validate_json(data), _NOTHING
-
-
-def _wanted(item: Item, categories: Collection[str]) -> bool:
-    return not categories or not set(categories).isdisjoint(item.paper.categories)
 
 
 def _lasting(item: Item) -> float:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 LIMIT = 100_000  # bytes of decoded HTML; Gmail cuts near 102 KB
 RESERVE = 4_000  # for what is a reader's own: their address and tokens, a number, a sentence
+ROOM = LIMIT - RESERVE  # bytes of what is the same in every mail
 
 
 class Size(NamedTuple):
@@ -25,7 +26,7 @@ class Fit(NamedTuple):
     quotes: int
 
 
-def fit(frame: int, sizes: Sequence[Size], limit: int = LIMIT - RESERVE) -> Fit:
+def fit(frame: int, sizes: Sequence[Size], limit: int = ROOM) -> Fit:
     """What fits; the first paper always does.
 
     Args:

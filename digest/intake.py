@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from digest import bounces, dkim
 from digest.errors import ConfigError
 from digest.links import Signer
 from digest.returns import Returns, Taken
@@ -22,8 +21,12 @@ from digest.verp import Mailbox
 if TYPE_CHECKING:
     import httpx2
 
+    from digest import dkim
+    from digest.bounces.mailgun import Mailgun
+    from digest.bounces.sns import Sns
 
-def dkim_signer(settings: Dkim) -> dkim.Signer | None:
+
+def dkim_signer(settings: Dkim) -> "dkim.Signer | None":
     """What signs our mails; None where they are left to the relay.
 
     Raises:
@@ -31,6 +34,8 @@ def dkim_signer(settings: Dkim) -> dkim.Signer | None:
     """
     if not settings.key_file:
         return None
+    from digest import dkim  # noqa: PLC0415 - only who signs needs its library
+
     keys = [dkim.rsa_key(key_file(settings.key_file, "dkim.key_file"), settings.selector)]
     if path := settings.ed25519_key_file:
         second = key_file(path, "dkim.ed25519_key_file")
@@ -93,16 +98,22 @@ class Intake:
         return self._settings.bounces.max_kilobytes * 1024
 
     @cached_property
-    def sns(self) -> bounces.Sns | None:
+    def sns(self) -> "Sns | None":
         """Amazon SES."""
-        topic = self._settings.webhooks.ses.topic_arn
-        return bounces.Sns(topic, transport=self._transport) if topic else None
+        if not (topic := self._settings.webhooks.ses.topic_arn):
+            return None
+        from digest.bounces.sns import Sns  # noqa: PLC0415 - only these webhooks need its libraries
+
+        return Sns(topic, transport=self._transport)
 
     @cached_property
-    def mailgun(self) -> bounces.Mailgun | None:
+    def mailgun(self) -> "Mailgun | None":
         """Mailgun."""
-        key = self._settings.webhooks.mailgun.signing_key.get_secret_value()
-        return bounces.Mailgun(key) if key else None
+        if not (key := self._settings.webhooks.mailgun.signing_key.get_secret_value()):
+            return None
+        from digest.bounces.mailgun import Mailgun  # noqa: PLC0415 - as above
+
+        return Mailgun(key)
 
     def mail(self, data: bytes, recipients: tuple[str, ...]) -> Taken:
         """Takes a mail that came to a mailbox of ours. Raises StoreError only."""
@@ -122,8 +133,10 @@ class Intake:
         where = self._settings.bounces
         if not where.domain:
             raise ConfigError("bounces.domain is not set (DIGEST_BOUNCES__DOMAIN)")
+        from digest.bounces.listener import listening  # noqa: PLC0415 - only here a server is needed
+
         host, port = host or where.listen_host, where.listen_port if port is None else port
-        listener = bounces.listening(
+        listener = listening(
             host=host,
             port=port,
             lmtp=where.protocol == "lmtp",

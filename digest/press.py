@@ -1,145 +1,39 @@
 """The press: one edition's digests by splicing; what readers share is rendered and encoded once.
 
-    whole pool ──▶ renderer.pieces ──▶ frame, headings, cards (encoded, kept) ──▶ a sheet per
-    selection ──▶ words, numbers ────────────────────────────────────────────┘    selection
-    one reader ──▶ address, tokens, date ────────────────────────────────────▶ sheet.fill ──▶ mail
-
-Every piece is encoded for itself and ends at a line break, hard or soft, so that neighbours never
-touch: ``encoded`` over all pieces of one reader's own rendering gives the same bytes.
+whole pool ──▶ renderer.pieces ──▶ stock: frame, cards (encoded, kept) ──▶ a sheet per
+selection ──▶ words, sentence by sentence, numbers ────────────────────┘    selection
+one reader ──▶ address, tokens, date ─────────────────────────────────────▶ sheet.fill ──▶ mail
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from functools import lru_cache
-from html import escape
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from digest import mime
-from digest.fit import Fit, Size, fit
-from digest.model import Edition, Form, Item, MailLinks, Section, Subscriber
-from digest.quoted import encode_piece, is_plain
-from digest.render import Renderer, Words, filters, grouped
-from digest.render.pieces import Laid, laid, size
+from digest.model import Edition, Form, MailLinks, Section, Subscriber
+from digest.quoted import encode_plain, is_plain
+from digest.render import Renderer, counts, filters, grouped
+from digest.render.pieces import laid
+from digest.render.words import Counts
+from digest.stock import Chunk, Part, Stretch
 
 _SELECTIONS = 16  # kept ready: readers with the same preferences get the same papers
-_VALUES = 2048  # numbers, subjects, summaries: kept encoded
+_SUMMARIES = 1024  # one for each way in which papers divide into sections
 _REASONS = 1024  # one per day on which somebody became a reader
-LINKS = ("preferences", "unsubscribe", "edition")
-
-Chunk = bytes | str  # a piece of a mail, or the name of what a reader has in its place
-Numbered = Sequence[tuple[Section, Sequence[tuple[int, Item]]]]
-
-
-def split_link(link: str) -> tuple[str, str]:
-    """What a link of one kind has in common for all readers, and the token behind it."""
-    at = max(link.rfind("/"), link.rfind("=")) + 1
-    return link[:at], link[at:]
-
-
-def encoded(pieces: Iterable[tuple[str, str]]) -> bytes:
-    """A part of a mail from its (name, text) pieces; a link is two."""
-    texts = (split_link(text) if name in LINKS else (text,) for name, text in pieces)
-    return b"".join(encode_piece(text) for several in texts for text in several)
 
 
 class Sheet(NamedTuple):
-    """One selection's mail, with holes where a reader's own goes."""
+    """One selection's mail: chunks, every other one a hole where a reader's own goes."""
 
-    chunks: list[Chunk]
-    holes: list[tuple[int, str]]  # where the names are
+    chunks: list[bytes]
+    holes: list[str]  # the names of what goes there
 
     def fill(self, own: Mapping[str, bytes]) -> bytes:
         """The mail of one reader; ``own`` has their bytes by name."""
         chunks = self.chunks.copy()
-        for at, name in self.holes:
-            chunks[at] = own[name]
-        return b"".join(cast("list[bytes]", chunks))
-
-
-class Card(NamedTuple):
-    """One paper of a part, encoded: with its quotation and without, and how many bytes it is."""
-
-    whole: bytes
-    brief: bytes
-    size: Size
-
-
-class Part:
-    """The shared pieces of one part, HTML or text."""
-
-    def __init__(self, kind: str, part: Laid, ids: Sequence[str], links: MailLinks) -> None:
-        self.kind = kind
-        self.own = lru_cache(_VALUES)(self._own)
-        self.frame = size(part.head) + size(part.foot)
-        self._links = links
-        self._head, self._foot = (_joined(self._chunks(one)) for one in (part.head, part.foot))
-        section = part.sections[0]
-        opening = dict(section.opening)
-        self._heading, self._list = (encode_piece(opening[name]) for name in ("heading", "list"))
-        self._end = b"".join(encode_piece(text) for _, text in section.end)
-        self.around = size(section.opening) + size(section.end)
-        # The first paper stands in other words than the rest, which there may be none of.
-        lead, other = (dict(part.papers[at]) for at in (0, -1))
-        self._around_number = [
-            tuple(encode_piece(found.get(name, "")) for name in names)
-            for found, names in ((lead, ("lead", "lead_open")), (other, ("row", "open")))
-        ]
-        self.cards = dict(zip(ids, map(self._card, part.papers), strict=True))
-
-    def _card(self, pieces: Sequence[tuple[str, str]]) -> Card:
-        found = dict(pieces)
-        card, quote, rest = (encode_piece(found[name]) for name in ("card", "quote", "rest"))
-        quoted = size([("quote", found["quote"])])
-        return Card(card + quote + rest, card + rest, Size(size(pieces) - quoted, quoted))
-
-    def _own(self, name: str, value: str | int) -> bytes:
-        """A value that is not everybody's, as this part has it."""
-        return encode_piece((_in_html if self.kind == "html" else _in_text)(name, value))
-
-    def sheet(self, words: Mapping[str, str], groups: Numbered, kept: Fit) -> list[Chunk]:
-        """The part for one selection; the names of holes in place of what is the readers'."""
-        said = {name: self.own(name, value) for name, value in words.items()}
-        head, foot = (
-            [said.get(chunk, chunk) if isinstance(chunk, str) else chunk for chunk in chunks]
-            for chunks in (self._head, self._foot)
-        )
-        return [*head, self._rows(groups, kept), *foot]
-
-    def sizes(self, groups: Numbered) -> list[Size]:
-        """The bytes of each paper; one that opens a section pays for it."""
-        found = list[Size]()
-        for _, cards in groups:
-            more = self.around
-            for _, item in cards:
-                card, quote = self.cards[item.paper.id].size
-                found.append(Size(card + more, quote))
-                more = 0
-        return found
-
-    def _rows(self, groups: Numbered, kept: Fit) -> bytes:
-        """The papers under their headings."""
-        found, own = list[bytes](), self.own
-        before, after = self._around_number[0]
-        for section, cards in groups:
-            if cards[0][0] > kept.papers:
-                break
-            found += (self._heading, own("section", section.title), self._list)
-            for number, item in cards[: max(0, kept.papers + 1 - cards[0][0])]:
-                whole, brief, _ = self.cards[item.paper.id]
-                card = whole if number <= kept.quotes else brief
-                found += (before, own("number", number), after, card)
-                before, after = self._around_number[1]
-            found.append(self._end)
-        return b"".join(found)
-
-    def _chunks(self, pieces: Iterable[tuple[str, str]]) -> Iterable[Chunk]:
-        for name, text in pieces:
-            if name in LINKS:
-                yield encode_piece(_in_html(name, split_link(getattr(self._links, name))[0]))
-                yield name
-            elif name in {"reason", "address"}:
-                yield f"{self.kind}.{name}"
-            else:
-                yield name or encode_piece(text)
+        chunks[1::2] = map(own.__getitem__, self.holes)
+        return b"".join(chunks)
 
 
 class Press:
@@ -163,12 +57,18 @@ class Press:
         pieces = renderer.pieces(edition, edition.items, sections, links, reader)
         self._renderer, self._edition, self._sections = renderer, edition, sections
         self._items = {item.paper.id: item for item in edition.items}
-        self._boundary = mime.boundary(edition.id)
-        self._head = lru_cache(len(self._items))(head)  # a subject is that of a top paper
+        self._wording = renderer.wording(edition)
+        self._before, self._between, after = mime.frame(mime.boundary(edition.id))
+        self._head = head
         self._text = Part("text", laid(pieces.text), ids, links)
-        self._html = Part("html", laid(pieces.html), ids, links)
+        self._html = Part("html", laid(pieces.html), ids, links, after)
         self._selected = lru_cache(_SELECTIONS)(self._sheet)
-        self._reason = lru_cache(_REASONS)(lambda reason: self._both("reason", reason))
+        # Sentence by sentence, as both parts have it: a selection is new, but little in it is.
+        self._title = lru_cache(len(Form))(self._say_title)
+        self._subject = lru_cache(len(Form) * len(ids))(self._say_subject)
+        self._summary = lru_cache(_SUMMARIES)(self._say_summary)
+        self._web = lru_cache(None)(lambda left_out: self._both("web", renderer.web(left_out)))
+        self._reason = lru_cache(_REASONS)(self._say_reason)
 
     def sheet(
         self, paper_ids: Sequence[str], form: Form = Form.DAILY, topics: Sequence[str] = ()
@@ -183,54 +83,54 @@ class Press:
             raise ValueError(f"edition {self._edition.id}: a digest without papers")
         return self._selected(tuple(paper_ids), form, tuple(topics))
 
-    def own(self, reader: Subscriber, tokens: Mapping[str, str]) -> dict[str, bytes]:
+    def own(self, reader: Subscriber, tokens: Mapping[str, bytes]) -> dict[str, bytes]:
         """What the parts of a mail need of a reader; ``tokens`` are those of ``LINKS``."""
-        own = {name: encode_piece(token) for name, token in tokens.items()}
-        own["text.reason"], own["html.reason"] = self._reason(self._renderer.reason(reader))
-        own["text.address"], own["html.address"] = self._both("address", reader.email)
+        own = {name: encode_plain(token) for name, token in tokens.items()}
+        since = reader.confirmed_at
+        own["text.reason"], own["html.reason"] = self._reason(since.date() if since else None)
+        own["text.address"], own["html.address"] = self._address(reader.email)
         return own
-
-    def _both(self, name: str, value: str) -> tuple[bytes, bytes]:
-        if is_plain(value):
-            return (encode_piece(value),) * 2
-        shown = filters.one_line(value)
-        return self._text.own(name, shown), self._html.own(name, shown)
 
     def _sheet(self, paper_ids: tuple[str, ...], form: Form, topics: tuple[str, ...]) -> Sheet:
         """What all readers of these papers have in common."""
         groups = grouped([self._items[name] for name in paper_ids], self._sections, topics)
-        kept = fit(self._html.frame, self._html.sizes(groups))
-        words: Words = self._renderer.words(self._edition, groups, form)
-        web = self._renderer.web(len(paper_ids) - kept.papers)
-        said = {"title": words.title, "summary": words.summary, "web": web}
-        text = self._text.sheet(said, groups, kept)
-        said |= {"subject": words.subject, "preheader": words.preheader}
-        html = self._html.sheet(said, groups, kept)
-        before, between, after = mime.frame(self._boundary)
-        whole = [*self._head(words.subject), before, *text, between, *html, after]
-        holes = [(at, chunk) for at, chunk in enumerate(whole) if isinstance(chunk, str)]
-        return Sheet(whole, holes)
+        items = [item for _, cards in groups for _, item in cards]
+        titled = [(one.title, [item.paper.id for _, item in cards]) for one, cards in groups]
+        kept = self._html.fit(titled)
+        title, web = self._title(form), self._web(len(items) - kept.papers)
+        said, summary = self._summary(counts(groups), form)
+        head, outer, subject = self._subject(items[0].paper.id, form)
+        first = {"before": head[-1], "title": title[0], "web": web[0], "summary": summary[0]}
+        text = self._text.segments(first, titled, kept)
+        second = {"before": text[-1] + self._between, "title": title[1], "web": web[1]}
+        second |= {"summary": summary[1], "subject": subject}
+        second["preheader"] = self._html.own("preheader", self._wording.preheader(said, items))
+        segments = [*head[:-1], *text[:-1], *self._html.segments(second, titled, kept)]
+        holes = [*outer, *self._text.holes, *self._html.holes]
+        chunks = [b""] * (2 * len(segments) - 1)
+        chunks[::2] = segments
+        return Sheet(chunks, holes)
 
+    def _both(self, name: str, value: str) -> tuple[bytes, bytes]:
+        return self._text.own(name, value), self._html.own(name, value)
 
-def _joined(chunks: Iterable[Chunk]) -> list[Chunk]:
-    """The same with neighbouring pieces in one."""
-    joined: list[Chunk] = []
-    for chunk in chunks:
-        if isinstance(chunk, bytes) and joined and isinstance(joined[-1], bytes):
-            joined[-1] += chunk
-        else:
-            joined.append(chunk)
-    return joined
+    def _address(self, address: str) -> tuple[bytes, bytes]:
+        if is_plain(address):
+            return (encode_plain(address.encode("ascii")),) * 2
+        return self._both("address", filters.one_line(address))
 
+    def _say_reason(self, since: date | None) -> tuple[bytes, bytes]:
+        return self._both("reason", self._renderer.reason(since))
 
-def _in_html(_: str, value: str | int) -> str:
-    """As css-inline writes what Jinja escaped; quotes need nothing, for no link has any."""
-    return escape(str(value), quote=False)
+    def _say_title(self, form: Form) -> tuple[bytes, bytes]:
+        return self._both("title", self._wording.title(form))
 
+    def _say_summary(self, counts: Counts, form: Form) -> tuple[str, tuple[bytes, bytes]]:
+        said = self._wording.summary(counts, form)
+        return said, self._both("summary", said)
 
-def _in_text(name: str, value: str | int) -> str:
-    if name == "number":
-        return f"{value:3}. "
-    if name == "section":
-        return filters.underlined(str(value))
-    return filters.wrapped(str(value)) if name in {"summary", "reason"} else str(value)
+    def _say_subject(self, first: str, form: Form) -> tuple[list[bytes], list[str], bytes]:
+        """The header block with the subject of that paper, its holes; the subject in the HTML."""
+        subject = self._wording.subject(self._items[first].paper, form)
+        head = Stretch([*self._head(subject), self._before])
+        return head.segments({}), head.holes, self._html.own("subject", subject)

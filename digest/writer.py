@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from threading import Lock
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from digest import addresses, compose, dkim, links, mime, verp
+from digest import addresses, compose, links, mime, verp
 from digest.links import Signer
 from digest.model import (
     Claim,
@@ -24,9 +25,13 @@ from digest.model import (
     Subscriber,
     SubscriberState,
 )
-from digest.press import Chunk, Press
+from digest.press import Press
 from digest.render import Renderer
+from digest.stock import Chunk
 from digest.verp import Mailbox
+
+if TYPE_CHECKING:
+    from digest import dkim
 
 _NOBODY = Subscriber(
     id=0,
@@ -51,7 +56,7 @@ class Letterhead:
     confirm_for: timedelta
     bounces: Mailbox | None = None  # where refusals by mail come in, each with its token (VERP)
     leaving: Mailbox | None = None  # where mailed unsubscribes come in
-    seal: dkim.Signer | None = None  # signs; without it that is left to the relay
+    seal: "dkim.Signer | None" = None  # signs; without it that is left to the relay
 
 
 class Writer:
@@ -91,9 +96,7 @@ class Writer:
             sender = verp.verp(self._signer, claim.delivery_id, claim.address, head.bounces)
         if head.seal:
             data = head.seal.sign(data, now)
-        return Envelope(
-            sender=sender, recipient=claim.address, message_id=name, data=data, clean=True
-        )
+        return Envelope(sender, claim.address, name, data, clean=True)
 
     def words(self, claim: Claim, edition: Edition | None, now: datetime) -> MailText:
         """The mail of a claim as people read it, rendered for itself: for previews, and letters.
@@ -114,20 +117,23 @@ class Writer:
 
     def _digest(self, claim: Claim, edition: Edition, now: datetime) -> tuple[str, bytes]:
         """A digest by splicing: nothing is done here that could be done once for all readers."""
-        press, key, token = self._press(edition), claim.subscriber.key, self._signer.token
-        topics = claim.subscriber.preferences.categories
+        reader, seal = claim.subscriber, self._signer.sealed
+        press, key = self._press(edition), reader.key
+        content = links.content(key)
+        leave = seal(links.UNSUBSCRIBE, content)
         tokens = {
-            "preferences": token(links.PREFERENCES, key),
-            "unsubscribe": token(links.UNSUBSCRIBE, key),
-            "edition": token(links.EDITION, edition.id, key),
+            "preferences": seal(links.PREFERENCES, content),
+            "unsubscribe": leave,
+            "edition": seal(links.EDITION, links.content(edition.id, key)),
         }
         name = links.message_id(self._signer, edition.id, key, self._domain)
-        own = press.own(claim.subscriber, tokens)
+        own = press.own(reader, tokens)
         own["to"] = mime.wire_address(claim.address, "recipient").encode("ascii")
-        own["date"], own["name"] = _dated(now), name.encode("ascii")
-        own["leave"] = tokens["unsubscribe"].encode("ascii")
-        own["leave_by_mail"] = self._leave_by_mail(key).encode("ascii")
-        return name, press.sheet(claim.paper_ids, _form(claim), topics).fill(own)
+        own["date"], own["name"], own["leave"] = _dated(now), name.encode("ascii"), leave
+        if self._head.leaving:
+            own["leave_by_mail"] = self._leave_by_mail(key).encode("ascii")
+        sheet = press.sheet(claim.paper_ids, _form(claim), reader.preferences.categories)
+        return name, sheet.fill(own)
 
     def _leave_by_mail(self, key: str) -> str:
         """Where a mail ends the subscription of the reader of that key; nowhere, as a rule."""
@@ -173,6 +179,8 @@ class Writer:
 
     def _press(self, edition: Edition) -> Press:
         """The press of an edition, set up once: editions never change, their id is their hash."""
+        if press := self._presses.get(edition.id):
+            return press
         with self._setting_up:
             if edition.id not in self._presses:
                 blank = self._links(preferences="-", unsubscribe="-", edition=edition, mail="-")

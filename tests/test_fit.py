@@ -10,9 +10,10 @@ from render_samples import FOLDER, LINKS, LOOK, READER, SECTIONS, Seen, edition,
 
 from digest import mime
 from digest.fit import LIMIT, Fit, Size, fit
-from digest.press import LINKS as NAMES
-from digest.press import Press, split_link
+from digest.press import Press
 from digest.render import Renderer
+from digest.stock import LINKS as NAMES
+from digest.stock import split_link
 
 RENDERER = Renderer(LOOK, FOLDER)
 TEN = [Size(card=100, quote=50)] * 10
@@ -74,7 +75,7 @@ def heavy_pools(draw):
 def spliced(issue, chosen):
     """What a mail program makes of the parts that the press prints for a reader."""
     press = Press(RENDERER, issue, SECTIONS, LINKS, READER)
-    tokens = {name: split_link(getattr(LINKS, name))[1] for name in NAMES}
+    tokens = {name: split_link(getattr(LINKS, name))[1].encode() for name in NAMES}
     mail = press.sheet([one.paper.id for one in chosen]).fill(press.own(READER, tokens))
     boundary = mime.boundary(issue.id)
     head = f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'.encode()

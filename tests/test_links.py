@@ -1,17 +1,26 @@
 """Signed links: nobody makes or alters one, and one for this cannot do that."""
 
+import hashlib
+import hmac
+import json
 import string
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from itsdangerous import Signer as Seal
+from itsdangerous import base64_encode
 from make import DAY, NOON
 
 from digest import links
 from digest.errors import ExpiredLink, LinkError
-from digest.links import LONGEST_TOKEN, Signer, message_id
+from digest.links import LONGEST_TOKEN, Signer, content, message_id
 
 SIGNER = Signer("a secret of the tests")
 SCOPES = (links.CONFIRM, links.CHANGE, links.PREFERENCES, links.UNSUBSCRIBE, links.EDITION)
+ANY = st.characters(codec="utf-8")
+ENDS = st.integers(0, 2**40)
 TOKEN = SIGNER.token(links.UNSUBSCRIBE, "key-1")
 ALPHABET = string.ascii_letters + string.digits + "-_.=+/ \n"
 
@@ -34,6 +43,23 @@ def refused(token, scope=links.UNSUBSCRIBE, signer=SIGNER, now=NOON):
 @pytest.mark.parametrize("scope", SCOPES)
 def test_a_token_gives_its_subject_back(scope, subject):
     assert SIGNER.read(scope, SIGNER.token(scope, *subject), NOON) == subject
+
+
+@given(
+    secret=st.text(ANY), scope=st.sampled_from(SCOPES), subject=st.lists(st.text(ANY)), until=ENDS
+)
+def test_a_token_is_the_one_that_itsdangerous_writes(secret, scope, subject, until):
+    said = base64_encode(json.dumps([*subject, until], separators=(",", ":")))
+    seal = Seal(secret, f"digest.{scope}", key_derivation="hmac", digest_method=hashlib.sha256)
+    written = Signer(secret).sealed(scope, content(*subject, until=until))
+    assert written == seal.sign(said)
+
+
+@given(secret=st.text(ANY, max_size=100), kind=st.text(ANY), text=st.text(ANY))
+def test_a_fingerprint_is_the_beginning_of_an_hmac(secret, kind, text):
+    message = f"{kind}\0{text}".encode()
+    whole = hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
+    assert Signer(secret).fingerprint(kind, text) == whole[:32]
 
 
 def test_a_token_can_stand_in_an_address_as_it_is():

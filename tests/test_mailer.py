@@ -9,7 +9,6 @@ import ssl
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 
@@ -171,7 +170,7 @@ def test_the_bytes_arrive_as_they_are_dots_included(driver, data):
 
 def test_what_is_clean_is_sent_as_it_is():
     server = SmtpServer()
-    clean = Envelope(**{**asdict(mail("a")), "clean": True})
+    clean = mail("a")._replace(clean=True)
     assert kinds(sent(server, [clean])) == [ACCEPTED]
     assert server.accepted[0].data == BODY
 

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from render_samples import FOLDER, LINKS, LOOK, READER, SECTIONS, edition, hostile_reader, item
 
 from digest import mime
-from digest.press import LINKS as NAMES
-from digest.press import Press, encoded, split_link
-from digest.quoted import encode_piece
+from digest.model import Form
+from digest.press import Press
+from digest.quoted import encode_part, encode_piece, encode_plain
 from digest.render import Renderer
+from digest.stock import LINKS as NAMES
+from digest.stock import encoded, split_link
 
 RENDERER = Renderer(LOOK, FOLDER)
 OTHER = replace(READER, email="somebody.else@example.net", confirmed_at=None)
@@ -53,9 +55,6 @@ def parts(data):
 @settings(deadline=None, max_examples=60)
 @given(issue=pools(), reader=READERS, token=TOKENS, data=st.data())
 def test_a_spliced_mail_is_what_rendering_it_whole_gives(issue, reader, token, data):
-    chosen = data.draw(
-        st.lists(st.sampled_from(issue.items), min_size=1, unique_by=lambda one: one.paper.id)
-    )
     links = replace(
         LINKS,
         **{
@@ -64,17 +63,22 @@ def test_a_spliced_mail_is_what_rendering_it_whole_gives(issue, reader, token, d
         },
     )
     press = Press(RENDERER, issue, SECTIONS, links, OTHER, head=lambda s: [s.encode()])
-    whole = RENDERER.fitted(RENDERER.pieces(issue, chosen, SECTIONS, links, reader))
-    plain = RENDERER.digest(issue, chosen, SECTIONS, links, reader)
-    tokens = {name: split_link(getattr(links, name))[1] for name in NAMES}
-    for _ in range(2):  # the second from what the press remembers
-        sheet = press.sheet([one.paper.id for one in chosen], topics=reader.preferences.categories)
-        mail = sheet.fill(press.own(reader, tokens))
+    tokens = {name: split_link(getattr(links, name))[1].encode() for name in NAMES}
+    selections = st.lists(
+        st.sampled_from(issue.items), min_size=1, unique_by=lambda one: one.paper.id
+    )
+    several = data.draw(st.lists(st.tuples(selections, st.sampled_from(Form)), min_size=1))
+    for chosen, form in [*several, several[0]]:  # the later ones from what the press remembers
+        about = (issue, chosen, SECTIONS, links, reader)
+        whole = RENDERER.fitted(RENDERER.pieces(*about, form=form))
+        plain = RENDERER.digest(*about, form=form)
+        ids = [one.paper.id for one in chosen]
+        sheet = press.sheet(ids, form, reader.preferences.categories)
         before, between, after = mime.frame(mime.boundary(issue.id))
         parts_ = (before, encoded(whole.text), between, encoded(whole.html), after)
-        assert mail == plain.subject.encode() + b"".join(parts_)
-    assert parts(encoded(whole.text)) == plain.text
-    assert parts(encoded(whole.html)) == plain.html
+        assert sheet.fill(press.own(reader, tokens)) == plain.subject.encode() + b"".join(parts_)
+        assert parts(encoded(whole.text)) == plain.text
+        assert parts(encoded(whole.html)) == plain.html
 
 
 @given(st.lists(st.text(ANY)))
@@ -83,6 +87,11 @@ def test_pieces_may_be_joined_and_their_lines_stay_short(texts):
     joined = b"".join(map(encode_piece, texts))
     assert parts(joined) == "".join(texts)
     assert max(map(len, joined.split(b"\r\n"))) <= 76
+
+
+@given(st.from_regex(r"[A-Za-z0-9_+-][A-Za-z0-9_.@+-]{0,320}", fullmatch=True))
+def test_what_is_plain_is_encoded_as_anything_else_would_be(text):
+    assert encode_plain(text.encode()) == encode_part(text + "=").removesuffix(b"=3D") + b"=\r\n"
 
 
 @pytest.mark.parametrize("length", range(70, 80))

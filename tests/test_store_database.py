@@ -9,6 +9,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from make import (
     DAY,
     NOON,
@@ -27,7 +28,7 @@ from sqlmodel import SQLModel
 from digest.compose import Choice
 from digest.errors import ConfigError, StoreError
 from digest.model import Action, DeliveryState, Ruling, SubscriberState, Verdict
-from digest.store import Store, database
+from digest.store import Store, database, schema
 from digest.store.database import Database
 
 PASSWORD = "hunter-7"
@@ -54,12 +55,17 @@ def test_the_migrated_schema_is_the_one_that_the_tables_declare(store):
 def test_the_schema_can_be_taken_back_and_made_again(empty):
     empty.upgrade()
     with empty._database.begin() as connection:
-        command.downgrade(database._alembic(connection), "base")
+        command.downgrade(schema.config(connection), "base")
         assert look_into(connection).get_table_names() == ["alembic_version"]
     with pytest.raises(StoreError, match="has no tables yet"):
         empty.check()
     empty.upgrade()
     empty.check()
+
+
+def test_the_version_of_the_program_is_that_of_its_last_migration():
+    scripts = ScriptDirectory.from_config(schema.config())
+    assert database.newest() == scripts.get_current_head()
 
 
 def test_a_second_upgrade_changes_nothing(empty):

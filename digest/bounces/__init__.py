@@ -8,9 +8,6 @@ Everything is hostile. Nothing here raises for what was sent: what cannot be rea
 that says so. What is believed of it is decided elsewhere, by its tokens.
 """
 
-from digest.bounces.listener import listening
-from digest.bounces.mailgun import Mailgun
 from digest.bounces.reading import read
-from digest.bounces.sns import Sns
 
-__all__ = ["Mailgun", "Sns", "listening", "read"]
+__all__ = ["read"]

@@ -3,6 +3,7 @@
 main.py         the commands and what they share
 run.py          the day: run, preview
 serving.py      serve, web, scheduler, worker
+pages.py        the web server of the first two
 readers.py      subscribers add, list, import, export, remove
 ledger.py       deliveries, resend, release
 backtest.py     backtest, learn

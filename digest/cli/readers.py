@@ -14,7 +14,6 @@ from digest.cli import show
 from digest.cli.options import Config, Now, application
 from digest.errors import InputError
 from digest.model import Preferences, Subscriber, SubscriberState
-from digest.web.preferences import offered
 
 commands = typer.Typer(help="Readers: add, list, import, export, remove.", no_args_is_help=True)
 
@@ -147,7 +146,8 @@ def _wish(app: App, row: dict[str, str]) -> Preferences:
     """The preferences of a row; empty cells keep the defaults."""
     values = {name: text.split() if name in LISTS else text for name, text in row.items() if text}
     today = app.clock().date()
-    return preferences.parse(values, app.defaults, offered=offered(app), today=today)
+    offered = app.settings.sources.arxiv.categories
+    return preferences.parse(values, app.defaults, offered=offered, today=today)
 
 
 def _rows(file: Path) -> Iterator[tuple[int, dict[str | None, Any]]]:

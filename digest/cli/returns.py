@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from digest import dkim as rule
 from digest.app import App
 from digest.cli import show
 from digest.cli.options import Config, Now, application
@@ -104,9 +103,11 @@ def pipe(
 
 def dkim(config: Config = None) -> None:
     """Print the DNS records to publish for the keys in [dkim]."""
+    from digest.dkim import zone_line  # noqa: PLC0415 - only who signs needs its library
+
     settings = load(config)
     signer = dkim_signer(settings.dkim)
     if signer is None:
         raise ConfigError("dkim.key_file is not set (DIGEST_DKIM__KEY_FILE)")
     for name, text in signer.records():
-        show.say(rule.zone_line(name, text))
+        show.say(zone_line(name, text))

@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +10,9 @@ from digest.app import App, DayReport
 from digest.cli import show
 from digest.cli.options import Config, Now, application, instant
 from digest.cli.serving import until_told
-from digest.demo import Demo
+
+if TYPE_CHECKING:
+    from digest.demo import Demo
 
 
 def run(config: Config = None, now: Now = "") -> None:
@@ -44,11 +46,13 @@ def demo(
     now: Now = "",
 ) -> None:
     """See it work: collect, subscribe, confirm, deliver to a built-in inbox, serve the pages."""
+    from digest.demo import Demo  # noqa: PLC0415 - nobody else needs its servers
+
     shown = Demo(folder=folder, save_mail=save_mail, port=port, start=instant(now), sample=sample)
     asyncio.run(_demo(shown, once=once))
 
 
-async def _demo(demo: Demo, *, once: bool) -> None:
+async def _demo(demo: "Demo", *, once: bool) -> None:
     show.say("Setting up a database, a mail server and the pages, all on this machine …")
     async with demo.running() as seen:
         show.day(seen.report)

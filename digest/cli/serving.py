@@ -3,18 +3,12 @@
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Annotated
 
 import typer
-import uvicorn
-from fastapi import FastAPI
 
 from digest.app import App
 from digest.cli.options import Config, application
-from digest.scheduler import Scheduler
-from digest.web import create
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(help="Port to listen on.")]
@@ -25,32 +19,18 @@ def serve(config: Config = None, host: Host = "127.0.0.1", port: Port = 8000) ->
 
     With `delivery.dispatch = "queue"` it delivers nothing itself: `digest worker` does.
     """
+    from digest.cli import pages  # noqa: PLC0415 - a worker needs no web server
+
     app = application(config)
     _ = app.daily, app.delivery  # what is missing is said before anything starts
-
-    @asynccontextmanager
-    async def ticking(_: FastAPI) -> AsyncIterator[None]:
-        scheduler = Scheduler(app)
-        async with app.intake.listening_if_wanted():
-            scheduler.start()
-            yield
-            await scheduler.stop()
-        await app.close()
-
-    listen(app, create(app, lifespan=ticking), host, port)
+    pages.with_clock(app, host, port)
 
 
 def web(config: Config = None, host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Only the web pages; letters are posted from here, digests by `digest scheduler`."""
-    app = application(config)
+    from digest.cli import pages  # noqa: PLC0415 - as above
 
-    @asynccontextmanager
-    async def closing(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        app.stop()
-        await app.close()
-
-    listen(app, create(app, lifespan=closing), host, port)
+    pages.alone(application(config), host, port)
 
 
 def scheduler(config: Config = None) -> None:
@@ -92,6 +72,8 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
 async def _tick_until_told(app: App) -> None:
+    from digest.scheduler import Scheduler  # noqa: PLC0415 - a worker needs no clock
+
     ticking = Scheduler(app)
     ticking.start()
     await until_told()
@@ -115,22 +97,3 @@ async def until_told() -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.remove_signal_handler(name)
         signal.signal(name, signal.SIG_DFL)
-
-
-def listen(app: App, pages: FastAPI, host: str, port: int) -> None:
-    """Serves until SIGTERM or Ctrl-C. Tokens are in addresses: no access log is written."""
-    _ = app.store  # a database that cannot be used is said before anything is served
-    log()
-    # Of X-Forwarded-For only what these machines wrote is believed, so limits cannot be evaded.
-    proxies = list(app.settings.trusted_proxies)
-    uvicorn.run(
-        pages,
-        host=host,
-        port=port,
-        access_log=False,
-        log_config=None,
-        proxy_headers=bool(proxies),
-        forwarded_allow_ips=proxies,
-        timeout_graceful_shutdown=30,
-        server_header=False,
-    )

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,8 +16,10 @@ from rich.table import Table
 
 from digest.app import DayReport
 from digest.delivery import Progress as Told
-from digest.demo import Seen
 from digest.model import DeliveryState, FetchState, QueueView, SourceReport
+
+if TYPE_CHECKING:
+    from digest.demo import Seen
 
 # In a pipe or a log nobody sees columns: there a row stays on its line, however long.
 ENDLESS = 10_000
@@ -87,7 +90,7 @@ def day(report: DayReport) -> None:
     table("The day", ("step", "result"), rows)
 
 
-def seen(demo: Seen) -> None:
+def seen(demo: "Seen") -> None:
     """Where to look after the demonstration has run."""
     if demo.is_sample:
         console.print("[yellow]The bundled sample is in use: its papers are invented.")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from digest.model.readers import Subscriber
 
@@ -61,12 +62,11 @@ class Delivery:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class Envelope(NamedTuple):
     """A finished mail: the envelope addresses and the exact bytes (CRLF) that go over the wire.
 
     ``clean`` promises that every line of ``data`` ends with CRLF and none begins with a dot, so
-    that nothing has to be checked and nothing stuffed.
+    that nothing has to be checked and nothing stuffed. A tuple, since every mail is one.
     """
 
     sender: str

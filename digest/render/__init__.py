@@ -8,8 +8,8 @@ Three walls stand between a feed and a reader, for every template alike: autoesc
 filters ``link`` and ``href`` (no address but http, https and our own paths).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -32,23 +32,14 @@ from digest.model import (
 )
 from digest.notation import name_list, shorten
 from digest.render import filters
-from digest.render.groups import Groups, grouped
+from digest.render.groups import grouped
 from digest.render.look import Look
 from digest.render.pieces import Pieces, cut, fitted, laid, mark, size, sizes, whole
+from digest.render.words import Wording, counts
 
-__all__ = ["Look", "Renderer", "Words", "grouped"]
+__all__ = ["Look", "Renderer", "Wording", "counts", "grouped"]
 
-_REMEMBERED = 4096  # texts whose readable form is kept: some days' pools of titles and abstracts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """What a digest says outside its cards, each in one line."""
-
-    subject: str
-    preheader: str
-    title: str
-    summary: str
+_REMEMBERED = 2048  # texts whose readable form is kept: some days' pools of titles and abstracts
 
 
 class Renderer:
@@ -70,8 +61,8 @@ class Renderer:
             "receipt": self._receipt,
         }
         self._titled = self._environment.filters["titled"]
+        self._macro = lru_cache(self._find_macro)
         self._said = lru_cache(_REMEMBERED)(self._say)
-        self._reason = lru_cache(_REMEMBERED)(self._render_reason)
         self._inliner = CSSInliner(load_remote_stylesheets=False, minify_css=True)
 
     def digest(
@@ -120,9 +111,9 @@ class Renderer:
         if not items:
             raise ValueError(f"edition {edition.id}: a digest without papers")
         groups = grouped(items, sections, reader.preferences.categories)
-        words = self.words(edition, groups, form)
+        words = self.wording(edition).words(groups, form)
         said = asdict(words) | {
-            "reason": self.reason(reader),
+            "reason": self.reason(reader.confirmed_at.date() if reader.confirmed_at else None),
             "sent_to": filters.one_line(reader.email),
             "news": [line for line, _ in self._news(edition.colophon)],
             "read": self._read(edition.colophon),
@@ -132,20 +123,9 @@ class Renderer:
         html, text = self._parts("digest", context)
         return Pieces(subject=words.subject, html=cut(html), text=cut(text))
 
-    def words(self, edition: Edition, groups: Groups, form: Form = Form.DAILY) -> Words:
-        """The words of a digest with these papers."""
-        items = [item for _, cards in groups for _, item in cards]
-        titles = [self._titled(item.paper, 80) for item in items[:4]]
-        counts = tuple((len(cards), section.name) for section, cards in groups)
-        since, pool = edition.colophon.since, len(edition.items)
-        new = sum(item.before is None for item in edition.items) if since else 0
-        summary = self._said("summary", len(items), counts, form, pool, new, since)
-        return Words(
-            subject=self._said("subject", edition.day, self._titled(items[0].paper), form),
-            title=self._said("title", edition.day, form),
-            summary=summary,
-            preheader=self._say("preheader", edition.day, summary, titles[1:], items[0].why),
-        )
+    def wording(self, edition: Edition) -> Wording:
+        """What the digests of an edition say outside their cards."""
+        return Wording(edition, self._say, self._titled)
 
     def web(self, left_out: int) -> str:
         """The words of the link to the edition, where so many papers had no room in the mail."""
@@ -172,14 +152,15 @@ class Renderer:
 
     def _say(self, what: str, *about: object) -> str:
         """What the template has to say about something, in one line."""
+        return filters.one_line(str(self._macro(what)(*about)))
+
+    def _find_macro(self, what: str) -> Callable[..., str]:
         template = self._environment.get_template("mail/words/digest.txt.j2")
-        return filters.one_line(str(getattr(template.module, what)(*about)))
+        macro: Callable[..., str] = getattr(template.module, what)
+        return macro
 
-    def reason(self, reader: Subscriber) -> str:
-        """Why this reader gets a digest, in one line."""
-        return self._reason(reader.confirmed_at.date() if reader.confirmed_at else None)
-
-    def _render_reason(self, since: date | None) -> str:
+    def reason(self, since: date | None) -> str:
+        """Why a reader gets a digest, in one line; ``since`` they confirmed."""
         template = self._environment.get_template("mail/words/reason.txt.j2")
         return filters.one_line(template.render(since=since))
 

@@ -67,7 +67,9 @@ def visible(value: object) -> object:
 
 def one_line(text: str) -> str:
     """Without what ``visible`` takes away; every run of white space is one space."""
-    return " ".join(_INVISIBLE.sub("", text).split())
+    if not (text.isascii() and text.isprintable()):
+        text = _INVISIBLE.sub("", text)
+    return " ".join(text.split())
 
 
 def plain(text: str) -> str:

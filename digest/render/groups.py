@@ -17,20 +17,21 @@ def grouped(
     For who chose topics, papers of none of them stand in the section for that, if there is one. A
     paper of a section that is no longer configured stands last, under that section's name.
     """
-    known = {section.name for section in sections}
-    chosen = set(topics) if BEYOND in known else set()
-    placed = [(_place(item, chosen), item) for item in items]
-    names = dict.fromkeys(name for name, _ in placed if name not in known)
-    gone = [Section(name=name, title=shorten(name.capitalize(), 60), share=0) for name in names]
+    known = [section.name for section in sections]
+    chosen = frozenset(topics) if BEYOND in known else frozenset()
+    placed: dict[str, list[Item]] = {}
+    for item in items:
+        outside = chosen and chosen.isdisjoint(item.paper.categories)
+        placed.setdefault(BEYOND if outside else item.section, []).append(item)
+    gone = [name for name in placed if name not in known]
+    shown = [*sections, *map(_gone, gone)] if gone else sections
     number, groups = 1, []
-    for section in (*sections, *gone):
-        mine = [item for name, item in placed if name == section.name]
-        if mine:
+    for section in shown:
+        if mine := placed.get(section.name):
             groups.append((section, list(enumerate(mine, start=number))))
             number += len(mine)
     return groups
 
 
-def _place(item: Item, topics: set[str]) -> str:
-    outside = topics and topics.isdisjoint(item.paper.categories)
-    return BEYOND if outside else item.section
+def _gone(name: str) -> Section:
+    return Section(name=name, title=shorten(name.capitalize(), 60), share=0)

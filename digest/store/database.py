@@ -14,11 +14,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -32,6 +27,7 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
+    inspect,
     literal,
     select,
     true,
@@ -44,6 +40,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from digest.errors import ConfigError, StoreError
 
 BUSY_SECONDS = 30
+MIGRATIONS = Path(__file__).parent / "migrations"
 POOL = 16  # connections that are kept: lanes come back for theirs every few milliseconds
 READ_ONLY = "digest_read_only"
 # A server that vanished without a word is given up within half a minute, not within two hours.
@@ -167,20 +164,25 @@ class Database:
         """Brings the schema to this version; several processes may do so at once."""
         with self.begin() as connection:
             self.exclude_others(connection, "upgrade")
+            if version(connection) == newest():
+                return
+            # Ten megabytes that most starts can do without.
+            from digest.store import schema  # noqa: PLC0415
+
             try:
-                command.upgrade(_alembic(connection), "head")
-            except CommandError as error:
+                schema.upgrade(connection)
+            except StoreError as error:
                 raise StoreError(f"{self} cannot be brought to this version: {error}") from error
 
     def check(self) -> None:
         """Raises StoreError unless the schema is of this version."""
         with self.read() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
-        scripts = ScriptDirectory.from_config(_alembic())
-        wanted = scripts.get_current_head()
-        if found == wanted:
+            found = version(connection)
+        if found == (wanted := newest()):
             return
-        if found and found not in {script.revision for script in scripts.walk_revisions()}:
+        from digest.store import schema  # noqa: PLC0415 - as above
+
+        if found and not schema.is_known(found):
             raise StoreError(f"{self} is at version {found}, newer than this program: update it")
         state = f"is at version {found}" if found else "has no tables yet"
         raise StoreError(f"{self} {state}, this program needs {wanted}: run `digest db upgrade`")
@@ -284,8 +286,14 @@ def storable(value: Any) -> Any:  # noqa: ANN401 - what a column takes
     return value
 
 
-def _alembic(connection: Connection | None = None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
-    return config
+def version(connection: Connection) -> str | None:
+    """The schema's version, as Alembic notes it; None before the first."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return None if found is None else str(found)
+
+
+def newest() -> str:
+    """The version of this program: that of its last migration, which their names begin with."""
+    return max(file.name[:4] for file in MIGRATIONS.glob("versions/[0-9]*.py"))

@@ -60,7 +60,7 @@ def reader(  # noqa: PLR0917 - in the order of the columns
     )
 
 
-@lru_cache(4096)  # readers by the thousand chose the same
+@lru_cache(1024)  # readers by the thousand chose the same
 def _preferences(  # noqa: PLR0917 - as above
     hour: int,
     zone: str,

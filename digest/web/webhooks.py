@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from digest.app import App
-from digest.bounces import Mailgun
+from digest.bounces.mailgun import Mailgun
 from digest.errors import SignatureError, SourceError
 from digest.web.answers import Service
 
