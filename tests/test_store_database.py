@@ -2,9 +2,11 @@
 
 import inspect
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC
 
+import postgres
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -25,9 +27,9 @@ from sqlalchemy import inspect as look_into
 from sqlmodel import SQLModel
 
 from digest.compose import Choice
-from digest.errors import ConfigError, StoreError
+from digest.errors import Busy, ConfigError, StoreError
 from digest.model import Action, DeliveryState, Ruling, SubscriberState, Verdict
-from digest.store import Store, database
+from digest.store import Store, database, engines
 from digest.store.database import Database
 
 PASSWORD = "hunter-7"
@@ -40,6 +42,25 @@ def empty(database_url):
     opened = Store(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def sqlite_store(sqlite_template, tmp_path):
+    """A store of one file."""
+    file = tmp_path / "one.db"
+    file.write_bytes(sqlite_template.read_bytes())
+    opened = Store(f"sqlite:///{file}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def postgres_store(postgres_url, postgres_template):
+    """A store on a server."""
+    with postgres.database(postgres_url, postgres_template) as url:
+        opened = Store(url)
+        yield opened
+        opened.close()
 
 
 # ── Versions ─────────────────────────────────────────────────────────────────────────────────────
@@ -124,6 +145,33 @@ def test_400_updates_at_once_lose_nothing_on_sqlite(tmp_path):
     with shared.read() as connection:
         assert connection.exec_driver_sql("SELECT n FROM tally").scalar_one() == 400
     shared.close()
+
+
+def test_who_will_not_wait_is_told_at_once_that_another_thread_writes(sqlite_store):
+    with sqlite_store._database.begin(), pytest.raises(Busy, match="somebody else is writing"):
+        sqlite_store.ledger.record("w", VERDICTS, wait=False)
+    sqlite_store.ledger.record("w", VERDICTS, wait=False)
+
+
+def test_who_will_not_wait_is_told_at_once_that_another_process_writes(sqlite_store):
+    file = sqlite_store._database.url.database
+    sqlite_store.ledger.record("w", VERDICTS)
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Busy, match="somebody else is writing"):
+            sqlite_store.ledger.record("w", VERDICTS, wait=False)
+        with ThreadPoolExecutor(1) as threads:  # the connection's patience is back: this one waits
+            waiting = threads.submit(sqlite_store.ledger.record, "w", VERDICTS)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.05)
+            other.rollback()
+            waiting.result(10)
+
+
+def test_writers_do_not_wait_for_one_another_on_postgresql(postgres_store):
+    with postgres_store._database.begin():
+        postgres_store.ledger.record("w", VERDICTS, wait=False)
+    assert not postgres_store.ledger.is_quick
 
 
 def test_a_reader_sees_one_state_and_holds_up_no_writer(store):
@@ -336,7 +384,7 @@ def test_an_unreachable_database_is_said_without_its_password(name):
 @pytest.fixture
 def locked(monkeypatch, sqlite_template, tmp_path):
     """A store of one file that somebody else is writing to."""
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(engines, "BUSY_SECONDS", 0.01)
     file = tmp_path / "locked.db"
     file.write_bytes(sqlite_template.read_bytes())
     store = Store(f"sqlite:///{file}")

@@ -50,6 +50,14 @@ class Ledger:
         self._fence = fence
         self._leases = Leases(database)
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether ``claim`` and ``record`` are best called where they are needed, not in a thread.
+
+        With ``wait=False``, that is: they say Busy instead of keeping an event loop.
+        """
+        return self._database.is_quick
+
     def enlist(self) -> AbstractContextManager[str]:
         """A worker's name; its rows are in doubt once the block or the process ends."""
         return self._leases.enlist()
@@ -110,6 +118,7 @@ class Ledger:
         horizon: timedelta,
         choose: Chooser,
         done: Mapping[int, Verdict] = MappingProxyType({}),
+        wait: bool = True,
     ) -> Sequence[Claim]:
         """Takes up to ``limit`` deliveries of a batch: committed as ``sending`` when this returns.
 
@@ -122,21 +131,31 @@ class Ledger:
 
         Raises:
             TakenForDead: the worker lost its lock, and what it had claimed was put in doubt.
+            Busy: somebody else is writing, and ``wait`` says not to wait for that. Nothing was
+                done, nor recorded.
         """
         some = partial(take, self._database, limit=limit, worker=worker, now=now, choose=choose)
         while True:
-            with self._database.begin() as connection:
+            with self._database.begin(wait=wait) as connection:
                 if self._record(connection, worker, done) < len(done):
                     raise TakenForDead(f"{self._database}: worker {worker} was taken for dead")
                 claims, rows = some(connection, edition_id, batch, since=now - horizon)
-            # Everybody may have been skipped: go on until something is taken or nothing is left.
+                # Everybody may have been skipped: on until something is taken or nothing is left.
+                while self._database.is_quick and rows and not claims:
+                    claims, rows = some(connection, edition_id, batch, since=now - horizon)
+            # Elsewhere each has its own transaction: readers are locked in order, so none may wait
+            # for a reader of an earlier window while it holds those of a later one.
             if claims or not rows:
                 return claims
             done = {}
 
-    def record(self, worker: str, verdicts: Mapping[int, Verdict]) -> None:
-        """Writes what became of claimed deliveries, by delivery id."""
-        with self._database.begin() as connection:
+    def record(self, worker: str, verdicts: Mapping[int, Verdict], *, wait: bool = True) -> None:
+        """Writes what became of claimed deliveries, by delivery id.
+
+        Raises:
+            Busy: as ``claim`` does.
+        """
+        with self._database.begin(wait=wait) as connection:
             self._record(connection, worker, verdicts)
 
     def _record(self, connection: Connection, worker: str, verdicts: Mapping[int, Verdict]) -> int:
