@@ -1,6 +1,7 @@
 """The store's engines: migrations, transactions, and what is said when the database cannot."""
 
 import inspect
+import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -81,6 +82,61 @@ def test_the_schema_can_be_taken_back_and_made_again(empty):
         empty.check()
     empty.upgrade()
     empty.check()
+
+
+BEFORE_0006 = """
+    INSERT INTO subscriber (id, key, fingerprint, email, state, hour, zone, days, papers,
+                            categories, created_at)
+    SELECT n, 'key-' || n, 'print-' || n, 'reader' || n || '@example.org', 'active', 7, 'UTC', 127,
+           12, '[]', '2026-01-01 00:00:00.000000'
+    FROM (SELECT 1 AS n UNION SELECT 2 UNION SELECT 3) AS one;
+    INSERT INTO delivery (kind, edition_id, subscriber_id, local_date, batch, state, attempts,
+                          due_at, worker, papers, reason) VALUES
+    ('digest', 'e', 1, '2026-01-15', 0, 'sent', 1, '2026-01-15 07:00:00.000000', NULL,
+     '["2601.2", "2601.1"]', '250 OK'),
+    ('digest', 'e', 2, '2026-01-15', 0, 'sending', 1, '2026-01-15 07:00:00.000000', '00000000000a',
+     '["2601.2", "2601.1"]', ''),
+    ('digest', 'e', 3, '2026-01-15', 1, 'queued', 0, '2026-01-15 07:00:00.000000', NULL, '[]', ''),
+    ('confirm', NULL, 1, NULL, 0, 'sent', 1, '2026-01-15 07:00:00.000000', NULL, '[]', '250 OK'),
+    ('known', NULL, 2, NULL, 0, 'queued', 0, '2026-01-15 07:00:00.000000', NULL, '[]', '')
+"""
+
+
+def at_0005(store, statements):
+    """A database of the version before the ledger's rows became narrow."""
+    with store._database.begin() as connection:
+        command.upgrade(database._alembic(connection), "0005")
+        for statement in statements.split(";"):
+            connection.exec_driver_sql(statement)
+
+
+def test_a_ledger_from_before_goes_on_where_it_was(empty):
+    at_0005(empty, BEFORE_0006)
+    empty.upgrade()
+    ledger = empty.ledger
+    assert ledger.counts() == {"sent": 2, "sending": 1, "queued": 2}
+    assert ledger.batches(NOON) == [(None, 0), ("e", 1)]
+    assert ledger.papers_of("e", "key-1") == ledger.papers_of("e", "key-2") == ("2601.2", "2601.1")
+    assert ledger.abandon() == 1
+    shown = {"choose": lambda *_: Choice(paper_ids=("2601.3",))}
+    (letter,) = ledger.claim(None, 0, **{**TAKE, **shown, "limit": 9})
+    (mail,) = ledger.claim("e", 1, **{**TAKE, **shown})
+    assert (letter.subscriber.key, mail.subscriber.key) == ("key-2", "key-3")
+    assert ledger.resend(None, NOON) == 1
+    assert ledger.batches(NOON) == [("e", 0)]
+
+
+def test_a_narrow_ledger_can_be_taken_back(empty):
+    at_0005(empty, BEFORE_0006)
+    empty.upgrade()
+    with empty._database.begin() as connection:
+        command.downgrade(database._alembic(connection), "0005")
+        read = "SELECT papers FROM delivery ORDER BY id"
+        papers = [row[0] for row in connection.exec_driver_sql(read)]
+        had = json.loads(papers[0]) if isinstance(papers[0], str) else papers[0]
+    assert (had, len(papers)) == (["2601.2", "2601.1"], 5)
+    empty.upgrade()
+    assert empty.ledger.papers_of("e", "key-1") == ("2601.2", "2601.1")
 
 
 def test_a_second_upgrade_changes_nothing(empty):
