@@ -55,6 +55,7 @@ class Database:
         self.is_queued = is_queued
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = (engines.sqlite if self.is_sqlite else engines.postgresql)(self.url)
+        self._driver_error = self.engine.dialect.loaded_dbapi.Error  # of statements it runs itself
         # SQLite has one writer at a time, and lets the others look again and again: here they wait.
         self._turn = Lock() if self.is_sqlite else None
 
@@ -207,7 +208,7 @@ class Database:
         """Makes a StoreError of what the database or its driver say."""
         try:
             yield
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, self._driver_error) as error:
             reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise StoreError(f"{self}: {reason}") from error
 

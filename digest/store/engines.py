@@ -95,10 +95,11 @@ def _set_up_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN40
 
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
+    driver: Any = connection.connection.driver_connection
     if options.get(AT_ONCE):
-        _begin_at_once(connection.connection.driver_connection)
+        _begin_at_once(driver)
     else:
-        connection.exec_driver_sql("BEGIN" if options.get(READ_ONLY) else "BEGIN IMMEDIATE")
+        driver.execute("BEGIN" if options.get(READ_ONLY) else "BEGIN IMMEDIATE")
 
 
 def _begin_at_once(connection: Any) -> None:  # noqa: ANN401 - the driver's own
@@ -107,8 +108,8 @@ def _begin_at_once(connection: Any) -> None:  # noqa: ANN401 - the driver's own
     try:
         connection.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # the low byte: there are kinds
-            raise StoreError(f"the database: {error}") from error
-        raise Busy("somebody else is writing to the database") from error
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:  # the low byte: there are kinds
+            raise Busy("somebody else is writing to the database") from error
+        raise
     finally:
         connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")

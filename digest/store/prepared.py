@@ -12,7 +12,6 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
-    CursorResult,
     Dialect,
     Integer,
     String,
@@ -41,16 +40,20 @@ class Prepared:
 
     def rows(self, connection: Connection, **given: Any) -> Sequence[Any]:  # noqa: ANN401 - what it takes
         """Runs it; returns all rows, as the driver has them."""
-        return self._run(connection, given).cursor.fetchall()
+        rows: Sequence[Any] = self._run(connection, given).fetchall()
+        return rows
 
     def count(self, connection: Connection, **given: Any) -> int:  # noqa: ANN401 - as above
         """Runs it; returns how many rows were changed."""
         return int(self._run(connection, given).rowcount)
 
-    def _run(self, connection: Connection, given: Mapping[str, Any]) -> CursorResult[Any]:
+    def _run(self, connection: Connection, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the driver's
+        """Runs it on the driver's cursor, whose errors ``Database`` translates as well."""
         values = {**self._fixed, **self._written(given)}
         where = values if self._places is None else tuple(values[name] for name in self._places)
-        return connection.exec_driver_sql(self._sql, where)
+        cursor = connection.connection.cursor()
+        cursor.execute(self._sql, where)
+        return cursor
 
     def _written(self, values: Mapping[str, Any]) -> dict[str, Any]:
         write = self._write
