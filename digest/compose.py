@@ -27,6 +27,7 @@ from digest.model import (
     Subscriber,
 )
 from digest.ranking import NOBODY, Formula, Reading, Standing, rank
+from digest.shelf import Shelf
 
 NEW_FOR = timedelta(hours=24)  # a paper seen within this time makes an edition worth sending
 FRESH_DAYS = 2  # papers without votes are fresh for so many days after their announcement
@@ -116,8 +117,13 @@ class Pool:
     def __init__(self, edition: Edition, sections: Sequence[Section]) -> None:
         self.edition = edition
         self._sections = tuple(sections)
-        self._items = {s.name: [i for i in edition.items if i.section == s.name] for s in sections}
-        self._all = edition.items
+        items = {s.name: [i for i in edition.items if i.section == s.name] for s in sections}
+        if BEYOND in items:
+            items[BEYOND] = list(edition.items)
+        self._today = {name: Shelf(ones) for name, ones in items.items()}
+        self._lasting = {
+            name: Shelf(sorted(ones, key=_lasting, reverse=True)) for name, ones in items.items()
+        }
         self._wanted = lru_cache(_TASTES)(self._of_interest)
         self._chosen = lru_cache(_TASTES)(self._choose)
 
@@ -158,17 +164,12 @@ class Pool:
             return Choice(skip="nothing new for this reader")
         return Choice(paper_ids=tuple(item.paper.id for item in chosen))
 
-    def _of_interest(self, categories: frozenset[str], form: Form) -> dict[str, list[Item]]:
-        found = {
-            name: [item for item in items if _wanted(item, categories)]
-            for name, items in self._items.items()
+    def _of_interest(self, categories: frozenset[str], form: Form) -> dict[str, Iterable[Item]]:
+        shelves = self._today if form is Form.DAILY else self._lasting
+        return {
+            name: shelf.others(categories) if name == BEYOND else shelf.about(categories)
+            for name, shelf in shelves.items()
         }
-        if BEYOND in found:
-            found[BEYOND] = [item for item in self._all if not _wanted(item, categories)]
-        if form is not Form.DAILY:
-            for items in found.values():
-                items.sort(key=_lasting, reverse=True)
-        return found
 
 
 def select(
@@ -262,10 +263,6 @@ def load(data: bytes | str) -> tuple[tuple[Item, ...], Colophon]:
         return _CONTENT.validate_json(data)
     except ValidationError:
         return _ITEMS.validate_json(data), _NOTHING
-
-
-def _wanted(item: Item, categories: Collection[str]) -> bool:
-    return not categories or not set(categories).isdisjoint(item.paper.categories)
 
 
 def _lasting(item: Item) -> float:

@@ -148,6 +148,26 @@ def test_many_readers_with_papers_of_their_own_are_told_apart(store):
         assert store.ledger.papers_of(more.id, one.subscriber.key) == (one.subscriber.key, "x")
 
 
+@pytest.mark.parametrize("text", ["a\x00b", "\ud800", "' % ? {", "x" * 100_000])
+@pytest.mark.parametrize("same", [True, False])
+def test_whatever_a_server_says_of_what_it_took_is_recorded(store, text, same):
+    for number in range(6):
+        join(store, number)
+    made = store.editions.publish(edition(item(1)))
+    store.ledger.enqueue(made.id, [slot()], 100)
+    taken = claim(store, made)
+    said = {
+        one.delivery_id: Verdict(
+            state=DeliveryState.SENT, reason=text if same else f"{text} {one.delivery_id}"
+        )
+        for one in taken
+    }
+    store.ledger.record("me", said)
+    assert dict(store.ledger.counts()) == {"sent": 6}
+    (reason, *_) = {one.reason for one in store.ledger.entries()}
+    assert reason.startswith(text[0].replace("\ud800", "\ufffd"))
+
+
 def test_what_was_rolled_back_is_not_taken_for_stored(store, pool, monkeypatch):
     def break_down(*_, **__):
         raise ZeroDivisionError

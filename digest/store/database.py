@@ -148,11 +148,16 @@ class Database:
         if not rows:
             return 0
         names = tuple(name for name in rows[0] if name != "id")
-        text = json.dumps(rows, default=self._instant)
-        if _SUSPECT.search(text):
-            text = json.dumps(storable(rows), default=self._instant)
+        text = self.json(rows)
         update_them = self._update(table, names, values, where)
         return int(connection.execute(update_them, {"rows": text, **parameters}).rowcount)
+
+    def json(self, value: Any) -> str:  # noqa: ANN401 - what JSON has, and instants
+        """The JSON that a statement takes apart."""
+        text = json.dumps(value, default=self._instant)
+        if _SUSPECT.search(text):
+            text = json.dumps(storable(value), default=self._instant)
+        return text
 
     def _instant(self, value: datetime) -> str:
         """As the engine has it; SQLite knows no instants, and compares texts."""

@@ -1,13 +1,22 @@
 """Which papers a mail has: each list is stored once, and the ledger's rows refer to it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, select, text
 
 from digest.store.database import Database
 from digest.store.tables import SELECTION
 
 _KEPT = 10_000  # selections that are remembered
+
+_ON_SQLITE = text(
+    "INSERT INTO selection (id, papers) SELECT :first + key, value FROM json_each(:lists)"
+)
+_ON_POSTGRESQL = text(  # ids are given in this order
+    "INSERT INTO selection (papers) SELECT one.value"
+    " FROM jsonb_array_elements(CAST(:lists AS jsonb)) WITH ORDINALITY AS one (value, place)"
+    " ORDER BY one.place RETURNING id"
+)
 
 Papers = tuple[str, ...]
 
@@ -29,11 +38,18 @@ class Selections:
         known = self._ids
         found = {papers: known[papers] for papers in wanted if papers in known}
         if fresh := [papers for papers in wanted if papers not in found]:
-            rows = insert(SELECTION).returning(SELECTION.c.id, sort_by_parameter_order=True)
-            given = [{"papers": list(papers)} for papers in fresh]
-            made = connection.execute(rows, given).scalars()
-            found |= zip(fresh, made, strict=True)
+            found |= zip(fresh, self._write(connection, fresh), strict=True)
         return found
+
+    def _write(self, connection: Connection, lists: Sequence[Papers]) -> Sequence[int]:
+        """Writes them all in one go; returns their ids."""
+        given = self._database.json(lists)
+        if self._database.is_sqlite:  # where nobody else can take the ids that come next
+            last = select(func.coalesce(func.max(SELECTION.c.id), 0))
+            first = connection.execute(last).scalar_one() + 1
+            connection.execute(_ON_SQLITE, {"first": first, "lists": given})
+            return range(first, first + len(lists))
+        return sorted(connection.execute(_ON_POSTGRESQL, {"lists": given}).scalars())
 
     def remember(self, written: Mapping[Papers, int]) -> None:
         """To be called after the commit of what ``ids`` gave."""
@@ -48,12 +64,12 @@ class Selections:
         """
         unions, texts = self._unions, set(lists.values())
         if unread := texts - unions.keys():
-            known = self._read(connection, {int(n) for text in unread for n in text.split(",")})
-            for text in unread:
-                unions[text] = frozenset(p for n in text.split(",") for p in known[int(n)])
+            known = self._read(connection, {int(n) for one in unread for n in one.split(",")})
+            for one in unread:
+                unions[one] = frozenset(p for n in one.split(",") for p in known[int(n)])
             if len(unions) > _KEPT:
                 self._unions = {}  # not emptied: another thread may be reading it
-        return {reader: unions[text] for reader, text in lists.items()}
+        return {reader: unions[one] for reader, one in lists.items()}
 
     def _read(self, connection: Connection, names: set[int]) -> Mapping[int, Papers]:
         known = self._papers

@@ -1,6 +1,5 @@
 """Recording what became of deliveries, within the ledger's transaction."""
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import cached_property, partial
@@ -54,7 +53,7 @@ class Verdicts:
         for name, text in said.items():
             groups[text].append(name)
         if len(groups) > _FEW:
-            return self._each.count(connection, pairs=json.dumps(said), by=worker)
+            return self._each.count(connection, pairs=self._database.json(said), by=worker)
         return sum(
             self._same.count(connection, ids=ids(names, self._dialect), said=text, by=worker)
             for text, names in groups.items()
