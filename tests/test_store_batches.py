@@ -195,6 +195,22 @@ def test_a_worker_that_recorded_everything_need_not_be_looked_after(store, pool)
     assert (rows(store, LEASE), store.ledger.dead()) == (0, frozenset())
 
 
+def test_a_commit_that_nobody_heard_of_leaves_its_deliveries_looked_after(store, pool, monkeypatch):
+    """The connection is lost just when the commit is answered."""
+
+    def lost(*_):
+        raise ZeroDivisionError
+
+    with store.ledger.enlist() as worker:
+        with monkeypatch.context() as broken:
+            broken.setattr(store.ledger, "_took", lost)  # comes right after the commit
+            with pytest.raises(ZeroDivisionError):
+                claim(store, pool, worker=worker)
+        taken = claim(store, pool, batch=1, worker=worker)
+        store.ledger.record(worker, {one.delivery_id: SENT for one in taken})
+    assert store.ledger.abandon() == 2
+
+
 def test_a_worker_taken_for_dead_while_idle_is_looked_after_again(store, pool):
     """Its lock was lost when it had nothing in doubt; it has it again, and goes on."""
     taken = claim(store, pool, worker="00000000000000aa")

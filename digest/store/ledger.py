@@ -157,7 +157,10 @@ class Ledger(Shown):
                     taken = self._claims.take(connection, window, worker, choose)
                 if not taken.rows:
                     batches.close(self._database, connection, pair)
-            self._took(pair, worker, taken, len(done))
+                # Before the commit: of one that fails nobody knows whether it came about.
+                self._count(worker, len(taken.claims))
+            self._count(worker, -len(done))
+            self._took(pair, taken)
             # Elsewhere each has its own transaction: readers are locked in order, so none may wait
             # for a reader of an earlier window while it holds those of a later one.
             if taken.claims or not taken.rows:
@@ -178,16 +181,16 @@ class Ledger(Shown):
             lease = self._database.insert(LEASE).on_conflict_do_nothing()
             connection.execute(lease, {"worker": worker})
 
-    def _took(self, pair: Batch, worker: str, taken: Taken, done: int) -> None:
+    def _took(self, pair: Batch, taken: Taken) -> None:
         """What to remember of a claim, once it is committed."""
         self._claims.selections.remember(taken.written)
-        self._count(worker, len(taken.claims) - done)
         if taken.rows:
             self._after[pair] = taken.last
         else:
             self._after.pop(pair, None)
 
     def _count(self, worker: str, more: int) -> None:
+        """Counts a worker's deliveries without an outcome; there may be fewer, but never more."""
         with self._guard:
             self._sending[worker] += more
 

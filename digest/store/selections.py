@@ -66,7 +66,8 @@ class Selections:
         if unread := texts - unions.keys():
             known = self._read(connection, {int(n) for one in unread for n in one.split(",")})
             for one in unread:
-                unions[one] = frozenset(p for n in one.split(",") for p in known[int(n)])
+                # One may be missing: in a database that was restored beneath this process.
+                unions[one] = frozenset(p for n in one.split(",") for p in known.get(int(n), ()))
             if len(unions) > _KEPT:
                 self._unions = {}  # not emptied: another thread may be reading it
         return {reader: unions[one] for reader, one in lists.items()}
