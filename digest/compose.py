@@ -118,8 +118,14 @@ class Pool:
     def __init__(self, edition: Edition, sections: Sequence[Section]) -> None:
         self.edition = edition
         self._sections = tuple(sections)
-        self._shelf = Shelf(edition.items, [section.name for section in sections])
-        self._wanted = lru_cache(_POOLS)(self._of_interest)
+        items = {s.name: [i for i in edition.items if i.section == s.name] for s in sections}
+        if BEYOND in items:
+            items[BEYOND] = list(edition.items)
+        self._today = {name: Shelf(ones) for name, ones in items.items()}
+        self._lasting = {
+            name: Shelf(sorted(ones, key=_lasting, reverse=True)) for name, ones in items.items()
+        }
+        self._wanted = lru_cache(_TASTES)(self._of_interest)
         self._chosen = lru_cache(_TASTES)(self._choose)
 
     def choice(self, reader: Subscriber, had: frozenset[str], form: Form = Form.DAILY) -> Choice:
@@ -159,12 +165,12 @@ class Pool:
             return Choice(skip="nothing new for this reader")
         return Choice(paper_ids=tuple(item.paper.id for item in chosen))
 
-    def _of_interest(self, categories: frozenset[str], form: Form) -> dict[str, list[Item]]:
-        found = self._shelf.of(categories, beyond=BEYOND)
-        if form is not Form.DAILY:
-            for items in found.values():
-                items.sort(key=_lasting, reverse=True)
-        return found
+    def _of_interest(self, categories: frozenset[str], form: Form) -> dict[str, Iterable[Item]]:
+        shelves = self._today if form is Form.DAILY else self._lasting
+        return {
+            name: shelf.others(categories) if name == BEYOND else shelf.about(categories)
+            for name, shelf in shelves.items()
+        }
 
 
 def select(

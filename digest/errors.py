@@ -4,6 +4,7 @@ DigestError
 ├── ConfigError        a setting is wrong: the message names its key and its value
 ├── SourceError        a source did not answer, or not with what it promises  (.source)
 ├── StoreError         the database cannot be used
+│   ├── Busy           somebody else is writing to it, and there was no time to wait
 │   ├── Fenced         it is older than what was seen of it, or a copy: nothing goes out
 │   └── TakenForDead   a worker lost its lock: what it had claimed is in doubt
 ├── LinkError          a token is altered, of another kind, or too old
@@ -35,6 +36,10 @@ class SourceError(DigestError):
 
 class StoreError(DigestError):
     """The database cannot be opened, or is not of this version."""
+
+
+class Busy(StoreError):  # noqa: N818 - the state the database is in
+    """Somebody else is writing: nothing was done, and the same may be asked again."""
 
 
 class Fenced(StoreError):  # noqa: N818 - the state the database is in

@@ -1,33 +1,55 @@
-"""A rule: an edition's papers by section and topic, found without a look at each of them."""
+"""The papers of a section, by what they are about. A rule: no I/O, no clock.
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+A reader chose some of many topics, and a million readers each chose others: which papers are about
+any of them is a question for sets of numbers, not for a walk through all papers per reader.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
 
 from digest.model import Item
 
 
 class Shelf:
-    """The papers of an edition; a place is where one stands in it."""
+    """Papers in their order. A set of them is a number with a bit for each, from the lowest."""
 
-    def __init__(self, items: Sequence[Item], sections: Iterable[str]) -> None:
-        self._items = items
-        self._everything = frozenset(range(len(items)))
-        self._sections = {name: set[int]() for name in sections}
-        self._topics = defaultdict[str, set[int]](set)
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = tuple(items)
+        self._all = (1 << len(items)) - 1
+        self._about: dict[str, int] = {}
         for place, item in enumerate(items):
-            if item.section in self._sections:
-                self._sections[item.section].add(place)
             for category in item.paper.categories:
-                self._topics[category].add(place)
+                self._about[category] = self._about.get(category, 0) | 1 << place
 
-    def of(self, topics: Collection[str], *, beyond: str) -> dict[str, list[Item]]:
-        """The papers of each section for who chose these topics; for who chose none, all.
+    def about(self, categories: Collection[str]) -> "Some":
+        """The papers of any of these categories; of all where none is given."""
+        return Some(self._items, self._found(categories))
 
-        The section named ``beyond``, where there is one, has what is outside the topics.
-        """
-        known = (self._topics[name] for name in topics if name in self._topics)
-        inside = frozenset[int]().union(*known) if topics else self._everything
-        found = {name: places & inside for name, places in self._sections.items()}
-        if beyond in found:
-            found[beyond] = set(self._everything - inside)
-        return {name: [self._items[at] for at in sorted(at_all)] for name, at_all in found.items()}
+    def others(self, categories: Collection[str]) -> "Some":
+        """All but those."""
+        return Some(self._items, self._all & ~self._found(categories))
+
+    def _found(self, categories: Collection[str]) -> int:
+        if not categories:
+            return self._all
+        found = 0
+        for category in categories:
+            found |= self._about.get(category, 0)
+        return found
+
+
+class Some:
+    """Some of the papers of a shelf, in its order: only as many are looked at as are wanted."""
+
+    __slots__ = ("_items", "_places")
+
+    def __init__(self, items: Sequence[Item], places: int) -> None:
+        self._items = items
+        self._places = places
+
+    def __iter__(self) -> Iterator[Item]:
+        """From the first to the last."""
+        items, left = self._items, self._places
+        while left:
+            lowest = left & -left
+            yield items[lowest.bit_length() - 1]
+            left ^= lowest

@@ -1,6 +1,4 @@
-"""The shelf: what is found by places is what a look at each paper finds."""
-
-from dataclasses import replace
+"""Shelves: the papers of a section by topic, the same as a walk through all of them finds."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,26 +6,15 @@ from make import item, paper
 
 from digest.shelf import Shelf
 
-TOPICS = st.sampled_from(["cs.AI", "cs.CL", "cs.LG", "stat.ML"])
-SECTIONS = ("trending", "fresh", "beyond")
-PLACED = st.tuples(st.sampled_from(["trending", "fresh", "gone"]), st.sets(TOPICS, max_size=3))
+TOPICS = st.lists(st.sampled_from("abcde"), max_size=3, unique=True)
 
 
-@given(placed=st.lists(PLACED, max_size=12), chosen=st.sets(TOPICS | st.just("q-bio"), max_size=3))
-def test_a_reader_finds_the_papers_of_their_topics_in_order_and_the_rest_beyond(placed, chosen):
+@given(papers=st.lists(TOPICS, max_size=80), wanted=st.frozensets(st.sampled_from("abcdez")))
+def test_a_shelf_finds_what_is_about_the_topics_and_the_others_in_order(papers, wanted):
     items = [
-        item(number, section=section, paper=replace(paper(number), categories=tuple(topics)))
-        for number, (section, topics) in enumerate(placed, start=1)
+        item(n, paper=paper(n, categories=tuple(topics))) for n, topics in enumerate(papers, 1)
     ]
-    inside = [one for one in items if not chosen or chosen & {*one.paper.categories}]
-    found = Shelf(items, SECTIONS).of(chosen, beyond="beyond")
-    assert found == {
-        "trending": [one for one in inside if one.section == "trending"],
-        "fresh": [one for one in inside if one.section == "fresh"],
-        "beyond": [one for one in items if one not in inside],
-    }
-
-
-def test_without_a_section_for_it_nothing_is_beyond():
-    items = [item(1), item(2, paper=replace(paper(2), categories=("cs.LG",)))]
-    assert Shelf(items, ["trending"]).of(["cs.LG"], beyond="beyond") == {"trending": [items[1]]}
+    about = [one for one in items if not wanted or wanted.intersection(one.paper.categories)]
+    shelf = Shelf(items)
+    assert list(shelf.about(wanted)) == list(shelf.about(wanted)) == about
+    assert list(shelf.others(wanted)) == [one for one in items if one not in about]

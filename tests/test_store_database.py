@@ -1,10 +1,13 @@
 """The store's engines: migrations, transactions, and what is said when the database cannot."""
 
 import inspect
+import json
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC
 
+import postgres
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -26,9 +29,9 @@ from sqlalchemy import inspect as look_into
 from sqlmodel import SQLModel
 
 from digest.compose import Choice
-from digest.errors import ConfigError, StoreError
+from digest.errors import Busy, ConfigError, StoreError
 from digest.model import Action, DeliveryState, Ruling, SubscriberState, Verdict
-from digest.store import Store, database, schema
+from digest.store import Store, database, engines, schema
 from digest.store.database import Database
 
 PASSWORD = "hunter-7"
@@ -41,6 +44,25 @@ def empty(database_url):
     opened = Store(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def sqlite_store(sqlite_template, tmp_path):
+    """A store of one file."""
+    file = tmp_path / "one.db"
+    file.write_bytes(sqlite_template.read_bytes())
+    opened = Store(f"sqlite:///{file}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def postgres_store(postgres_url, postgres_template):
+    """A store on a server."""
+    with postgres.database(postgres_url, postgres_template) as url:
+        opened = Store(url)
+        yield opened
+        opened.close()
 
 
 # ── Versions ─────────────────────────────────────────────────────────────────────────────────────
@@ -66,6 +88,61 @@ def test_the_schema_can_be_taken_back_and_made_again(empty):
 def test_the_version_of_the_program_is_that_of_its_last_migration():
     scripts = ScriptDirectory.from_config(schema.config())
     assert database.newest() == scripts.get_current_head()
+
+
+BEFORE_0006 = """
+    INSERT INTO subscriber (id, key, fingerprint, email, state, hour, zone, days, papers,
+                            categories, created_at)
+    SELECT n, 'key-' || n, 'print-' || n, 'reader' || n || '@example.org', 'active', 7, 'UTC', 127,
+           12, '[]', '2026-01-01 00:00:00.000000'
+    FROM (SELECT 1 AS n UNION SELECT 2 UNION SELECT 3) AS one;
+    INSERT INTO delivery (kind, edition_id, subscriber_id, local_date, batch, state, attempts,
+                          due_at, worker, papers, reason) VALUES
+    ('digest', 'e', 1, '2026-01-15', 0, 'sent', 1, '2026-01-15 07:00:00.000000', NULL,
+     '["2601.2", "2601.1"]', '250 OK'),
+    ('digest', 'e', 2, '2026-01-15', 0, 'sending', 1, '2026-01-15 07:00:00.000000', '00000000000a',
+     '["2601.2", "2601.1"]', ''),
+    ('digest', 'e', 3, '2026-01-15', 1, 'queued', 0, '2026-01-15 07:00:00.000000', NULL, '[]', ''),
+    ('confirm', NULL, 1, NULL, 0, 'sent', 1, '2026-01-15 07:00:00.000000', NULL, '[]', '250 OK'),
+    ('known', NULL, 2, NULL, 0, 'queued', 0, '2026-01-15 07:00:00.000000', NULL, '[]', '')
+"""
+
+
+def at_0005(store, statements):
+    """A database of the version before the ledger's rows became narrow."""
+    with store._database.begin() as connection:
+        command.upgrade(schema.config(connection), "0005")
+        for statement in statements.split(";"):
+            connection.exec_driver_sql(statement)
+
+
+def test_a_ledger_from_before_goes_on_where_it_was(empty):
+    at_0005(empty, BEFORE_0006)
+    empty.upgrade()
+    ledger = empty.ledger
+    assert ledger.counts() == {"sent": 2, "sending": 1, "queued": 2}
+    assert ledger.batches(NOON) == [(None, 0), ("e", 1)]
+    assert ledger.papers_of("e", "key-1") == ledger.papers_of("e", "key-2") == ("2601.2", "2601.1")
+    assert ledger.abandon() == 1
+    shown = {"choose": lambda *_: Choice(paper_ids=("2601.3",))}
+    (letter,) = ledger.claim(None, 0, **{**TAKE, **shown, "limit": 9})
+    (mail,) = ledger.claim("e", 1, **{**TAKE, **shown})
+    assert (letter.subscriber.key, mail.subscriber.key) == ("key-2", "key-3")
+    assert ledger.resend(None, NOON) == 1
+    assert ledger.batches(NOON) == [("e", 0)]
+
+
+def test_a_narrow_ledger_can_be_taken_back(empty):
+    at_0005(empty, BEFORE_0006)
+    empty.upgrade()
+    with empty._database.begin() as connection:
+        command.downgrade(schema.config(connection), "0005")
+        read = "SELECT papers FROM delivery ORDER BY id"
+        papers = [row[0] for row in connection.exec_driver_sql(read)]
+        had = json.loads(papers[0]) if isinstance(papers[0], str) else papers[0]
+    assert (had, len(papers)) == (["2601.2", "2601.1"], 5)
+    empty.upgrade()
+    assert empty.ledger.papers_of("e", "key-1") == ("2601.2", "2601.1")
 
 
 def test_a_second_upgrade_changes_nothing(empty):
@@ -130,6 +207,33 @@ def test_400_updates_at_once_lose_nothing_on_sqlite(tmp_path):
     with shared.read() as connection:
         assert connection.exec_driver_sql("SELECT n FROM tally").scalar_one() == 400
     shared.close()
+
+
+def test_who_will_not_wait_is_told_at_once_that_another_thread_writes(sqlite_store):
+    with sqlite_store._database.begin(), pytest.raises(Busy, match="somebody else is writing"):
+        sqlite_store.ledger.record("w", VERDICTS, wait=False)
+    sqlite_store.ledger.record("w", VERDICTS, wait=False)
+
+
+def test_who_will_not_wait_is_told_at_once_that_another_process_writes(sqlite_store):
+    file = sqlite_store._database.url.database
+    sqlite_store.ledger.record("w", VERDICTS)
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Busy, match="somebody else is writing"):
+            sqlite_store.ledger.record("w", VERDICTS, wait=False)
+        with ThreadPoolExecutor(1) as threads:  # the connection's patience is back: this one waits
+            waiting = threads.submit(sqlite_store.ledger.record, "w", VERDICTS)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.05)
+            other.rollback()
+            waiting.result(10)
+
+
+def test_writers_do_not_wait_for_one_another_on_postgresql(postgres_store):
+    with postgres_store._database.begin():
+        postgres_store.ledger.record("w", VERDICTS, wait=False)
+    assert not postgres_store.ledger.is_quick
 
 
 def test_a_reader_sees_one_state_and_holds_up_no_writer(store):
@@ -342,7 +446,7 @@ def test_an_unreachable_database_is_said_without_its_password(name):
 @pytest.fixture
 def locked(monkeypatch, sqlite_template, tmp_path):
     """A store of one file that somebody else is writing to."""
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(engines, "BUSY_SECONDS", 0.01)
     file = tmp_path / "locked.db"
     file.write_bytes(sqlite_template.read_bytes())
     store = Store(f"sqlite:///{file}")

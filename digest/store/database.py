@@ -1,13 +1,9 @@
-"""One database, SQLite or PostgreSQL: engines, transactions, migrations, and nothing of our nouns.
-
-SQLite is set up so that nothing is lost: WAL, foreign keys, and ``BEGIN IMMEDIATE`` for whatever
-writes. (With the default deferred BEGIN, 252 of 400 concurrent updates were silently lost.)
-"""
+"""One database, SQLite or PostgreSQL: transactions, migrations, and nothing of our nouns."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -17,15 +13,12 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Engine,
     String,
     Table,
     Update,
     bindparam,
     cast,
     column,
-    create_engine,
-    event,
     func,
     inspect,
     literal,
@@ -34,22 +27,13 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from digest.errors import ConfigError, StoreError
+from digest.errors import Busy, StoreError
+from digest.store import engines
+from digest.store.engines import AT_ONCE, READ_ONLY
 
-BUSY_SECONDS = 30
 MIGRATIONS = Path(__file__).parent / "migrations"
-POOL = 16  # connections that are kept: lanes come back for theirs every few milliseconds
-READ_ONLY = "digest_read_only"
-# A server that vanished without a word is given up within half a minute, not within two hours.
-KEEPALIVES = {
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 25_000,  # milliseconds
-}
 
 _EVERY = true()
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -65,18 +49,49 @@ class Database:
     """
 
     def __init__(self, url: str, *, is_queued: bool = False) -> None:
-        self.url = _parse(url)
+        self.url = engines.parse(url)
         self.is_queued = is_queued
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = self._sqlite() if self.is_sqlite else self._postgresql()
+        self.engine = (engines.sqlite if self.is_sqlite else engines.postgresql)(self.url)
+        self._driver_error = self.engine.dialect.loaded_dbapi.Error  # of statements it runs itself
         # SQLite has one writer at a time, and lets the others look again and again: here they wait.
-        self._turn: AbstractContextManager[object] = Lock() if self.is_sqlite else nullcontext()
+        self._turn = Lock() if self.is_sqlite else None
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether a transaction takes less time than handing it to a thread.
+
+        SQLite's driver lets go of the interpreter at every row, and where other threads are busy
+        each time waits to have it back: that costs more than the row.
+        """
+        return self.is_sqlite
 
     @contextmanager
-    def begin(self) -> Iterator[Connection]:
-        """One writing transaction: committed at the end, rolled back on any exception."""
-        with self._turn, self.translated(), self.engine.begin() as connection:
-            yield connection
+    def begin(self, *, wait: bool = True) -> Iterator[Connection]:
+        """One writing transaction: committed at the end, rolled back on any exception.
+
+        Raises:
+            Busy: somebody else is writing, and ``wait`` says not to wait for that. Nothing was
+                done. (On PostgreSQL writers do not wait for one another here.)
+        """
+        with self._taken(wait=wait), self.translated(), self.engine.connect() as connection:
+            if not wait:
+                connection = connection.execution_options(**{AT_ONCE: True})  # noqa: PLW2901
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def _taken(self, *, wait: bool) -> Iterator[None]:
+        """Our turn to write, among the threads of this process."""
+        if self._turn is None:
+            yield
+            return
+        if not self._turn.acquire(blocking=wait):
+            raise Busy(f"{self}: somebody else is writing")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -131,11 +146,16 @@ class Database:
         if not rows:
             return 0
         names = tuple(name for name in rows[0] if name != "id")
-        text = json.dumps(rows, default=self._instant)
-        if _SUSPECT.search(text):
-            text = json.dumps(storable(rows), default=self._instant)
+        text = self.json(rows)
         update_them = self._update(table, names, values, where)
         return int(connection.execute(update_them, {"rows": text, **parameters}).rowcount)
+
+    def json(self, value: Any) -> str:  # noqa: ANN401 - what JSON has, and instants
+        """The JSON that a statement takes apart."""
+        text = json.dumps(value, default=self._instant)
+        if _SUSPECT.search(text):
+            text = json.dumps(storable(value), default=self._instant)
+        return text
 
     def _instant(self, value: datetime) -> str:
         """As the engine has it; SQLite knows no instants, and compares texts."""
@@ -196,79 +216,13 @@ class Database:
         """Makes a StoreError of what the database or its driver say."""
         try:
             yield
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, self._driver_error) as error:
             reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise StoreError(f"{self}: {reason}") from error
 
     def __str__(self) -> str:
         """The address; without its options, for a password may be among them."""
         return self.url.set(query={}).render_as_string(hide_password=True)
-
-    def _sqlite(self) -> Engine:
-        assert self.url.database
-        try:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"cannot make the folder of {self}: {error.strerror}") from error
-        engine = create_engine(self.url, connect_args={"timeout": BUSY_SECONDS})
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-        return engine
-
-    def _postgresql(self) -> Engine:
-        engine = create_engine(
-            self.url,
-            pool_pre_ping=True,
-            pool_size=POOL,
-            connect_args={"connect_timeout": BUSY_SECONDS, **KEEPALIVES},
-        )
-        event.listen(engine, "connect", _set_up_postgresql)
-        return engine
-
-
-def _parse(text: str) -> URL:
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):  # shown by neither: they may quote a part of a password
-        raise ConfigError("database_url is no database address, like sqlite:///file.db") from None
-    kind = url.get_backend_name()
-    if kind == "sqlite":
-        if url.database in {None, "", ":memory:"} or url.query:
-            raise ConfigError("database_url: SQLite needs a file, like sqlite:///var/digest.db")
-        return url.set(drivername="sqlite")
-    if kind not in {"postgresql", "postgres"}:
-        raise ConfigError(f"database_url: {kind} is neither sqlite nor postgresql")
-    return url.set(drivername="postgresql+psycopg")
-
-
-def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
-    connection.isolation_level = None  # the driver shall begin nothing by itself
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _set_up_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN401 - as above
-    """What every session needs, whatever the server's own settings are.
-
-    Instants come back in UTC: in another zone those at the end of the calendar cannot be read.
-    (One paper "of" 9999-12-31T23:00Z would stop every edition on a server in Asia.)
-    """
-    connection.autocommit = True
-    connection.execute("SET TIME ZONE 'UTC'")
-    # A server that forgets commits when it crashes would have mails sent twice.
-    connection.execute(
-        "SELECT set_config('synchronous_commit', 'on', false)"
-        " WHERE current_setting('synchronous_commit') = 'off'"
-    )
-    # So that the server, too, soon lets go the locks of a machine that vanished.
-    for name, seconds in (("idle", 10), ("interval", 5), ("count", 3)):
-        connection.execute(f"SET tcp_keepalives_{name} TO {seconds}")
-    connection.autocommit = False
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    reading = connection.get_execution_options().get(READ_ONLY, False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 def storable(value: Any) -> Any:  # noqa: ANN401 - what a column takes

@@ -33,7 +33,6 @@ def rows_of(slot: DueSlot, edition_id: str, before: int, batch: int) -> Any:  # 
         literal(DeliveryState.QUEUED.value).label("state"),
         literal(0).label("attempts"),
         literal(slot.due_at, _mail.due_at.type).label("due_at"),
-        literal([], _mail.papers.type).label("papers"),
         literal("").label("reason"),
     ).where(
         _reader.state == SubscriberState.ACTIVE,

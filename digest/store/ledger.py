@@ -8,51 +8,69 @@
 a time, so what a crash leaves in doubt is at most window × connections rows.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from functools import partial
+from threading import Lock
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from digest.compose import Chooser
-from digest.errors import TakenForDead
+from digest.errors import StoreError, TakenForDead
 from digest.model import (
     Batch,
     Claim,
-    Delivery,
     DeliveryState,
     DueSlot,
-    MailKind,
     Verdict,
 )
-from digest.store.claims import ready, take
+from digest.store import batches
+from digest.store.claims import Claims, Taken, Window
 from digest.store.database import Database
 from digest.store.due import rows_of
 from digest.store.fence import Fence
 from digest.store.lease import Leases, is_alive
 from digest.store.queue import defer_edition
-from digest.store.tables import DELIVERY, SUBSCRIBER
+from digest.store.shown import Shown
+from digest.store.tables import DELIVERY, LEASE
+from digest.store.verdicts import Verdicts
 
-_mail, _reader = DELIVERY.c, SUBSCRIBER.c
-_DONE = (("worker", None),)
-_HELD = (*_DONE, ("attempts", _mail.attempts - 1))  # a limit of our own is no try
-_MINE = _mail.worker == bindparam("by")
+_mail = DELIVERY.c
 
 
-class Ledger:
+class Ledger(Shown):
     """Deliveries, from the queue to the outcome."""
 
     def __init__(self, database: Database, fence: Fence) -> None:
-        self._database = database
+        super().__init__(database)
         self._fence = fence
         self._leases = Leases(database)
+        self._claims = Claims(database)
+        self._verdicts = Verdicts(database)
+        self._after: dict[Batch, int] = {}  # the last delivery that was taken of a batch
+        self._sending: Counter[str] = Counter()  # a worker's deliveries without an outcome
+        self._guard = Lock()  # of the counter: counting takes two steps
 
-    def enlist(self) -> AbstractContextManager[str]:
+    @property
+    def is_quick(self) -> bool:
+        """Whether ``claim`` and ``record`` are best called where they are needed, not in a thread.
+
+        With ``wait=False``, that is: they say Busy instead of keeping an event loop.
+        """
+        return self._database.is_quick
+
+    @contextmanager
+    def enlist(self) -> Iterator[str]:
         """A worker's name; its rows are in doubt once the block or the process ends."""
-        return self._leases.enlist()
+        with self._leases.enlist() as worker:
+            yield worker
+            # Whoever has nothing left to be in doubt need not be looked after.
+            if self._sending.pop(worker, None) == 0:
+                with suppress(StoreError), self._database.begin() as connection:
+                    connection.execute(delete(LEASE).where(LEASE.c.worker == worker))
 
     def hold(self) -> None:
         """Keeps the workers of this process alive where the database went and came back."""
@@ -80,7 +98,7 @@ class Ledger:
             slots = self._fence.open_slots(connection, slots)
             mine = _mail.edition_id == edition_id
             there = select(func.count()).select_from(DELIVERY).where(mine)
-            before, queued = connection.execute(there).scalar_one(), 0
+            before, queued = int(connection.execute(there).scalar_one()), 0
             for slot in slots:
                 # Batches are filled over slots: full ones keep all lanes busy.
                 due = rows_of(slot, edition_id, before + queued, batch)
@@ -89,15 +107,16 @@ class Ledger:
                 counted = rows.execution_options(preserve_rowcount=True)
                 queued += connection.execute(counted).rowcount
             if queued:
+                numbers = range(before // batch, (before + queued - 1) // batch + 1)
+                earliest = min(slot.due_at for slot in slots)
+                batches.open_numbers(self._database, connection, edition_id, numbers, earliest)
                 defer_edition(self._database, connection, edition_id)
         return queued
 
     def batches(self, now: datetime) -> Sequence[tuple[str | None, int]]:
         """The (edition, batch) pairs that have something to send now; letters have no edition."""
-        wanted = select(_mail.edition_id, _mail.batch).where(ready(now)).distinct()
         with self._database.read() as connection:
-            found = [(edition, batch) for edition, batch in connection.execute(wanted)]
-        return sorted(found, key=lambda pair: (pair[0] or "", pair[1]))
+            return batches.with_something(connection, now)
 
     def claim(
         self,
@@ -110,6 +129,7 @@ class Ledger:
         horizon: timedelta,
         choose: Chooser,
         done: Mapping[int, Verdict] = MappingProxyType({}),
+        wait: bool = True,
     ) -> Sequence[Claim]:
         """Takes up to ``limit`` deliveries of a batch: committed as ``sending`` when this returns.
 
@@ -122,31 +142,67 @@ class Ledger:
 
         Raises:
             TakenForDead: the worker lost its lock, and what it had claimed was put in doubt.
+            Busy: somebody else is writing, and ``wait`` says not to wait for that. Nothing was
+                done, nor recorded.
         """
-        some = partial(take, self._database, limit=limit, worker=worker, now=now, choose=choose)
+        pair, since = (edition_id, batch), now - horizon
         while True:
-            with self._database.begin() as connection:
-                if self._record(connection, worker, done) < len(done):
-                    raise TakenForDead(f"{self._database}: worker {worker} was taken for dead")
-                claims, rows = some(connection, edition_id, batch, since=now - horizon)
-            # Everybody may have been skipped: go on until something is taken or nothing is left.
-            if claims or not rows:
-                return claims
+            window = Window(edition_id, batch, self._after.get(pair, 0), limit, now, since)
+            with self._database.begin(wait=wait) as connection:
+                self._go_on(connection, worker, done)
+                taken = self._claims.take(connection, window, worker, choose)
+                # Everybody may have been skipped: on until something is taken or nothing is left.
+                while self._database.is_quick and taken.rows and not taken.claims:
+                    window = window._replace(after=taken.last)
+                    taken = self._claims.take(connection, window, worker, choose)
+                if not taken.rows:
+                    batches.close(self._database, connection, pair)
+                # Before the commit: of one that fails nobody knows whether it came about.
+                self._count(worker, len(taken.claims))
+            self._count(worker, -len(done))
+            self._took(pair, taken)
+            # Elsewhere each has its own transaction: readers are locked in order, so none may wait
+            # for a reader of an earlier window while it holds those of a later one.
+            if taken.claims or not taken.rows:
+                return taken.claims
             done = {}
 
-    def record(self, worker: str, verdicts: Mapping[int, Verdict]) -> None:
-        """Writes what became of claimed deliveries, by delivery id."""
-        with self._database.begin() as connection:
-            self._record(connection, worker, verdicts)
+    def _go_on(self, connection: Connection, worker: str, done: Mapping[int, Verdict]) -> None:
+        """Records what was sent, and makes sure that the worker's rows will be looked after.
 
-    def _record(self, connection: Connection, worker: str, verdicts: Mapping[int, Verdict]) -> int:
-        """Writes the verdicts; returns how many found their row still ``worker``'s."""
-        tried, held = list[dict[str, Any]](), list[dict[str, Any]]()
-        for name, v in verdicts.items():
-            row = {"id": name, "state": v.state, "again_at": v.again_at, "reason": v.reason}
-            (tried if v.counted else held).append(row)
-        write = partial(self._database.update_each, connection, DELIVERY, where=_MINE, by=worker)
-        return write(tried, _DONE) + write(held, _HELD)
+        Raises:
+            TakenForDead: they were.
+        """
+        if done and self._verdicts.record(connection, worker, done) < len(done):
+            raise TakenForDead(f"{self._database}: worker {worker} was taken for dead")
+        if (
+            not done
+        ):  # otherwise it was there when those rows were taken, and is as long as they are
+            lease = self._database.insert(LEASE).on_conflict_do_nothing()
+            connection.execute(lease, {"worker": worker})
+
+    def _took(self, pair: Batch, taken: Taken) -> None:
+        """What to remember of a claim, once it is committed."""
+        self._claims.selections.remember(taken.written)
+        if taken.rows:
+            self._after[pair] = taken.last
+        else:
+            self._after.pop(pair, None)
+
+    def _count(self, worker: str, more: int) -> None:
+        """Counts a worker's deliveries without an outcome; there may be fewer, but never more."""
+        with self._guard:
+            self._sending[worker] += more
+
+    def record(self, worker: str, verdicts: Mapping[int, Verdict], *, wait: bool = True) -> None:
+        """Writes what became of claimed deliveries, by delivery id.
+
+        Raises:
+            Busy: as ``claim`` does.
+        """
+        with self._database.begin(wait=wait) as connection:
+            found = self._verdicts.record(connection, worker, verdicts)
+        self._count(worker, -found)
 
     def dead(self) -> frozenset[str]:
         """The workers that left rows ``sending`` and hold their locks no more."""
@@ -170,11 +226,13 @@ class Ledger:
                     reason="the process ended before the outcome was recorded",
                 )
             )
-            return int(connection.execute(doubt).rowcount) if dead else 0
+            if not dead:
+                return 0
+            connection.execute(delete(LEASE).where(LEASE.c.worker.in_(dead)))
+            return int(connection.execute(doubt).rowcount)
 
     def _dead(self, connection: Connection) -> list[str]:
-        sending = _mail.state == DeliveryState.SENDING
-        workers = connection.execute(select(_mail.worker).where(sending).distinct()).scalars()
+        workers = connection.execute(select(LEASE.c.worker)).scalars()
         return [name for name in list(workers) if not is_alive(self._database, connection, name)]
 
     def expire(self, due_before: datetime, only: Batch | None = None) -> int:
@@ -184,17 +242,20 @@ class Ledger:
 
         What the operator wants resent (queued, with an instant to send it again) has no deadline.
         """
+        where = _of(*only) if only else (batches.among_overdue(due_before),)
         waiting = or_(
             _mail.state == DeliveryState.DEFERRED,
             (_mail.state == DeliveryState.QUEUED) & _mail.again_at.is_(None),
         )
         late = (
             update(DELIVERY)
-            .where(waiting, _mail.due_at < due_before, *(_of(*only) if only else ()))
+            .where(waiting, _mail.due_at < due_before, *where)
             .values(state=DeliveryState.SKIPPED, reason="too late: past its deadline")
         )
         with self._database.begin() as connection:
-            return int(connection.execute(late).rowcount)
+            count = int(connection.execute(late).rowcount)
+            batches.close(self._database, connection, only)
+            return count
 
     def close_day(self, slots: Sequence[DueSlot], edition_id: str, reason: str) -> int:
         """Records for everybody due that nothing is sent today, and why."""
@@ -215,51 +276,13 @@ class Ledger:
         again = update(DELIVERY).where(which)
         values = {"state": DeliveryState.QUEUED, "again_at": now, "reason": "resent on command"}
         with self._fence.begin() as connection:
-            return int(connection.execute(again.values(**values)).rowcount)
-
-    def counts(self, edition_id: str | None = None) -> Mapping[str, int]:
-        """Deliveries by state, of one edition or of all."""
-        wanted = select(_mail.state, func.count()).group_by(_mail.state)
-        if edition_id:
-            wanted = wanted.where(_mail.edition_id == edition_id)
-        with self._database.read() as connection:
-            return {state: count for state, count in connection.execute(wanted)}  # noqa: C416
-
-    def entries(self, state: DeliveryState | None = None, limit: int = 100) -> Sequence[Delivery]:
-        """The newest deliveries, of one state or of all."""
-        wanted = select(DELIVERY, _reader.email).join(SUBSCRIBER, _reader.id == _mail.subscriber_id)
-        if state:
-            wanted = wanted.where(_mail.state == state)
-        with self._database.read() as connection:
-            rows = connection.execute(wanted.order_by(_mail.id.desc()).limit(limit))
-            return [_delivery(row) for row in rows]
-
-    def papers_of(self, edition_id: str, subscriber_key: str) -> tuple[str, ...]:
-        """The papers of one reader's mail, in its order; empty where there was none."""
-        wanted = (
-            select(_mail.papers)
-            .join(SUBSCRIBER, _reader.id == _mail.subscriber_id)
-            .where(_mail.edition_id == edition_id, _reader.key == subscriber_key)
-        )
-        with self._database.read() as connection:
-            return tuple(connection.execute(wanted).scalar_one_or_none() or ())
+            count = int(connection.execute(again.values(**values)).rowcount)
+            if count:
+                resent = (_mail.state == DeliveryState.QUEUED) & _mail.again_at.is_not(None)
+                batches.reopen(self._database, connection, resent)
+            return count
 
 
 def _of(edition_id: str | None, batch: int) -> tuple[Any, Any]:
     mine = _mail.edition_id.is_(None) if edition_id is None else _mail.edition_id == edition_id
     return mine, _mail.batch == batch
-
-
-def _delivery(row: Row[Any]) -> Delivery:
-    return Delivery(
-        id=row.id,
-        kind=MailKind(row.kind),
-        edition_id=row.edition_id,
-        email=row.email,
-        local_date=row.local_date,
-        state=DeliveryState(row.state),
-        attempts=row.attempts,
-        due_at=row.due_at,
-        again_at=row.again_at,
-        reason=row.reason,
-    )

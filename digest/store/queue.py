@@ -17,13 +17,12 @@ from digest.model import (
     PROMPT,
     SEND,
     Batch,
-    DeliveryState,
     JobCount,
     QueueView,
     WorkerSign,
 )
 from digest.store.database import Database
-from digest.store.tables import DELIVERY
+from digest.store.tables import BATCH
 
 
 class Script(NamedTuple):
@@ -94,10 +93,10 @@ def defer(
 
 
 def defer_edition(database: Database, connection: Connection, edition_id: str) -> None:
-    """Writes the jobs of an edition that is being queued."""
+    """Writes the jobs of an edition that is being queued, once its batches are open."""
     if database.is_queued:
-        queued = (DELIVERY.c.edition_id == edition_id, DELIVERY.c.state == DeliveryState.QUEUED)
-        numbers = select(DELIVERY.c.batch).where(*queued).distinct().order_by(DELIVERY.c.batch)
+        open_ones = select(BATCH.c.number).where(BATCH.c.edition_id == edition_id)
+        numbers = open_ones.order_by(BATCH.c.number)
         there = connection.execute(numbers).scalars()
         defer(database, connection, [(edition_id, number) for number in there])
 

@@ -9,7 +9,7 @@ from sqlalchemy import Row, func, select
 from digest.model import Consent, MailKind, Preferences, Subscriber, SubscriberState
 from digest.store.database import Database
 from digest.store.readers import agree, new_row, subscriber, suppress, weekdays, write
-from digest.store.tables import CONSENT, DELIVERY, SUBSCRIBER
+from digest.store.tables import CONSENT, DELIVERY, SELECTION, SUBSCRIBER
 
 
 class Roster:
@@ -33,7 +33,11 @@ class Roster:
             if row is None:
                 return None
             consents = select(CONSENT).where(CONSENT.c.subscriber_id == row.id)
-            mails = select(DELIVERY).where(DELIVERY.c.subscriber_id == row.id)
+            mails = (
+                select(DELIVERY, SELECTION.c.papers)
+                .outerjoin(SELECTION, SELECTION.c.id == DELIVERY.c.selection_id)
+                .where(DELIVERY.c.subscriber_id == row.id)
+            )
             return {
                 "subscriber": _plain(row),
                 "consents": [_plain(one) for one in connection.execute(consents)],

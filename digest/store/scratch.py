@@ -14,7 +14,7 @@ from digest.errors import StoreError
 from digest.model import Preferences, SubscriberState
 from digest.store.database import Database
 from digest.store.readers import new_row
-from digest.store.tables import DELIVERY, EDITION, PAPER, SUBSCRIBER
+from digest.store.tables import BATCH, DELIVERY, EDITION, LEASE, PAPER, SELECTION, SUBSCRIBER
 
 DOMAIN = "readers.invalid"  # of every invented reader: RFC 2606 gives .invalid to nobody
 _CHUNK = 10_000  # rows that are inserted together
@@ -59,11 +59,11 @@ class Scratch:
 
     def forget_deliveries(self) -> None:
         """Empties the ledger, so that the same readers are due again."""
-        self._empty(DELIVERY)
+        self._empty(DELIVERY, BATCH, SELECTION, LEASE)
 
     def clear(self) -> None:
         """Empties everything that was put here."""
-        self._empty(DELIVERY, SUBSCRIBER, EDITION)
+        self._empty(DELIVERY, BATCH, SELECTION, LEASE, SUBSCRIBER, EDITION)
 
     def close(self) -> None:
         """Closes all connections."""

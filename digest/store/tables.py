@@ -7,53 +7,10 @@ convention, so that migrations for SQLite and PostgreSQL are the same.
 from datetime import date, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Dialect,
-    ForeignKey,
-    Integer,
-    LargeBinary,
-    String,
-    TypeDecorator,
-    UniqueConstraint,
-)
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, ForeignKey, LargeBinary, UniqueConstraint
 from sqlmodel import AutoString, Field, Index, SQLModel
 
-from digest.store.database import storable
-
-
-class Text(TypeDecorator[str]):
-    """Text that both engines store alike."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """What goes to the database."""
-        del dialect
-        return None if value is None else str(storable(value))
-
-
-class Json(TypeDecorator[Any]):
-    """Lists and mappings of texts that both engines store alike."""
-
-    impl = JSON
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:  # noqa: ANN401 - a type of the dialect
-        """JSONB where there is one."""
-        kind = JSONB() if dialect.name == "postgresql" else JSON()
-        return dialect.type_descriptor(kind)
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ANN401 - as above
-        """What goes to the database."""
-        del dialect
-        return storable(value)
-
-
-Serial = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts only INTEGER keys up
+from digest.store.columns import Json, Serial, Text
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -195,13 +152,18 @@ class DeliveryRow(SQLModel, table=True):
 
     A digest belongs to an edition and a local date, a letter (confirmation and the like) to
     neither. Both pairs are unique, which is what makes every step safe to run twice.
+
+    A row is updated twice on its way, so no index has a column that changes with it: PostgreSQL
+    then writes the new row beside the old one (which is what the room in each page is for) and
+    leaves the indexes alone. What is open is found by ``BatchRow``.
     """
 
     __tablename__: ClassVar[Any] = "delivery"
     __table_args__ = (
         UniqueConstraint("edition_id", "subscriber_id"),
         UniqueConstraint("subscriber_id", "local_date"),
-        Index(None, "state", "edition_id", "batch"),
+        Index(None, "edition_id", "batch", "id"),
+        {"postgresql_with": {"fillfactor": "40"}},
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
     kind: str
@@ -214,8 +176,39 @@ class DeliveryRow(SQLModel, table=True):
     due_at: datetime
     again_at: datetime | None
     worker: str | None
-    papers: list[str] = Field(sa_type=Json)
+    selection_id: int | None = Field(sa_type=BigInteger)  # no foreign key, as above
     reason: str
+
+
+class BatchRow(SQLModel, table=True):
+    """A batch of an edition that may have something queued or deferred; letters need none.
+
+    It is there before such a row can be seen, and goes when there is none left. ``due_at`` is not
+    after that of any of them.
+    """
+
+    __tablename__: ClassVar[Any] = "batch"
+    edition_id: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    due_at: datetime
+
+
+class SelectionRow(SQLModel, table=True):
+    """The papers of a mail, in its order: many readers get the same. Never changed.
+
+    The same papers may be there several times: each process writes them when it first needs them.
+    """
+
+    __tablename__: ClassVar[Any] = "selection"
+    id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    papers: list[str] = Field(sa_type=Json)
+
+
+class LeaseRow(SQLModel, table=True):
+    """The name of a worker that may have deliveries in ``sending``."""
+
+    __tablename__: ClassVar[Any] = "lease"
+    worker: str = Field(primary_key=True)
 
 
 class FeedbackRow(SQLModel, table=True):
@@ -284,4 +277,5 @@ PAPER, SIGNAL, VISIT, LOOK = (_tables[name] for name in ("paper", "signal", "vis
 EDITION, SUBSCRIBER = _tables["edition"], _tables["subscriber"]
 CONSENT, SUPPRESSION, ATTEMPT = (_tables[n] for n in ("consent", "suppression", "attempt"))
 DELIVERY, FENCE = _tables["delivery"], _tables["fence"]
+BATCH, SELECTION, LEASE = (_tables[name] for name in ("batch", "selection", "lease"))
 FEEDBACK, PAUSE, NONCE = (_tables[name] for name in ("feedback", "pause", "nonce"))
