@@ -26,7 +26,7 @@ from digest.model import (
     Section,
     Subscriber,
 )
-from digest.ranking import NOBODY, Formula, Reading, Standing, rank
+from digest.ranking import NOBODY, Formula, Reading, Standing, expected, rank
 
 NEW_FOR = timedelta(hours=24)  # a paper seen within this time makes an edition worth sending
 FRESH_DAYS = 2  # papers without votes are fresh for so many days after their announcement
@@ -131,6 +131,9 @@ class Pool:
     ) -> tuple[Item, ...]:
         """The reader's papers: unread, in their categories, sections in order, within their shares.
 
+        Chosen by score, shown by what is expected of them: lateness may cost a paper its place in
+        the mail, but those that are in stand by what they are.
+
         Who looks back on several days gets the best of all of them, however old.
 
         Where the sections with a full share have nothing at all (an install without a source of
@@ -146,7 +149,8 @@ class Pool:
             if starved and section.name != BEYOND:
                 most = preferences.papers
             unread = (item for item in by_section[section.name] if item.paper.id not in had)
-            taken[section.name] = tuple(islice(unread, min(room, most)))
+            chosen = islice(unread, min(room, most))
+            taken[section.name] = tuple(sorted(chosen, key=expected, reverse=True))
             room -= len(taken[section.name])
         return tuple(item for section in self._sections for item in taken[section.name])
 
@@ -167,7 +171,7 @@ class Pool:
             found[BEYOND] = [item for item in self._all if not _wanted(item, categories)]
         if form is not Form.DAILY:
             for items in found.values():
-                items.sort(key=_lasting, reverse=True)
+                items.sort(key=expected, reverse=True)
         return found
 
 
@@ -266,11 +270,6 @@ def load(data: bytes | str) -> tuple[tuple[Item, ...], Colophon]:
 
 def _wanted(item: Item, categories: Collection[str]) -> bool:
     return not categories or not set(categories).isdisjoint(item.paper.categories)
-
-
-def _lasting(item: Item) -> float:
-    """The logarithm of the score without its freshness: what is as good on any day of a week."""
-    return sum(term.value for term in item.terms if term.name != "freshness")
 
 
 def _frozen(

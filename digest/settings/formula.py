@@ -30,7 +30,7 @@ def formula(ranking: Ranking, config: Path) -> Formula:
         path = shipped
     return Formula(
         age_exponent=ranking.age_exponent,
-        half_life_days=ranking.half_life_days,
+        delay_exponent=ranking.delay_exponent,
         weights=ranking.weights,
         model=None if ranking.model == "closed" else _model(path),
         cold=_cold(shipped) if ranking.cold_start else None,
