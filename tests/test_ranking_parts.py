@@ -17,7 +17,7 @@ from digest.model import Earlier
 from digest.ranking import Forest, Formula, Guards, Standing, rank, read
 from digest.ranking.cold import FEATURES as COLD_FEATURES
 from digest.ranking.cold import Cold, fit
-from digest.ranking.features import FEATURES
+from digest.ranking.features import FEATURES, Field
 from digest.ranking.guards import owner_of
 from digest.ranking.timing import MEASURED, capture
 from digest.ranking.trees import parse
@@ -122,6 +122,33 @@ def test_the_score_of_the_model_is_the_number_of_votes_expected_times_freshness(
 
 def test_papers_that_nobody_counts_are_not_corrected_by_the_model():
     assert "outlook" not in acts(ranked([voted(1, None)], shipped())[1])
+
+
+def test_of_very_many_papers_the_model_looks_at_the_best():
+    many = [voted(n, n % 1500) for n in range(3000)]
+    looked = {n for n, item in ranked(many, shipped()).items() if "outlook" in acts(item)}
+    # Two papers have each count; of those at the thousandth place both are looked at.
+    assert looked == {n for n in range(3000) if n % 1500 >= 1000}
+
+
+def test_a_paper_s_place_is_by_votes_age_and_lateness():
+    readings = [
+        read(voted(1, 20), NOON),
+        read(voted(2, 20, listed=NOON - 20 * HOUR), NOON),  # the same votes took longer
+        read(voted(3, 20, listed=NOON - 20 * DAY, at=NOON - 20 * DAY + 5 * HOUR), NOON),  # late
+        read(voted(4, 30), NOON),
+        read(voted(5, None), NOON),  # has no place
+    ]
+    field = Field.of(readings)
+    assert [field.place(one) for one in readings[:4]] == [2, 3, 4, 1]
+
+
+def test_how_a_paper_presents_itself_counts_for_one_with_votes_too():
+    plain = ranked([voted(1, 9)], shipped())[1]
+    project = ranked([voted(1, 9, signal(1, name="project"))], shipped())[1]
+    assert "text" in acts(plain)
+    assert acts(project)["project"].value > acts(plain)["project"].value
+    assert project.why.endswith("project page")
 
 
 def test_a_signal_the_model_knows_is_not_weighed_again():

@@ -51,6 +51,9 @@ __all__ = [
     "read",
 ]
 
+# Of more candidates than this the model looks at the best by the closed form: what stands further
+# down is in no mail, and looking at ten thousand would take seconds.
+LOOKED = 1000
 NOBODY = Standing()
 UNGUARDED = Guards()
 
@@ -69,7 +72,7 @@ class Formula:
     """
 
     age_exponent: float = 0.2
-    delay_exponent: float = 0.7
+    delay_exponent: float = 0.68
     weights: Mapping[str, float] = field(default_factory=dict)
     model: Forest | None = None
     cold: Cold | None = None
@@ -142,7 +145,9 @@ def _popular(
     candidate: Candidate, reading: Reading, formula: Formula, ground: Field
 ) -> dict[str, float]:
     """The parts of the predicted popularity, by name."""
-    model = formula.model if reading.votes is not None else None
+    model = formula.model
+    if reading.votes is None or ground.place(reading) > LOOKED:
+        model = None
     known = model.features if model else ()
     parts = {
         "votes": math.log1p(count(reading.votes)),
