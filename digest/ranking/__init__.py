@@ -9,6 +9,7 @@ reading.py    what a paper's signals say at one instant
 features.py   the numbers the learned part looks at
 trees.py      the learned part: a small forest, split into named parts that sum to it
 cold.py       papers without votes: what authors and text promise
+words.py      what the words of a text promise
 guards.py     bursts, single sources, caps, exploration
 receipt.py    every part in words
 timing.py     what the hour of the cut is worth

@@ -1,7 +1,7 @@
 """Of the settings: the formula, with what was learned beforehand read from its file.
 
 ``config/ranking.json`` has two tables: ``model`` (trees, see ``ranking.trees``) and ``cold``
-(a bias and weights, see ``ranking.cold``), and says under ``about`` what made them.
+(a bias, weights and words, see ``ranking.cold``), and says under ``about`` what made them.
 """
 
 import json
@@ -64,7 +64,8 @@ def _cold(path: Path) -> Cold:
     try:
         raw = _read(path)["cold"]
         weights = {str(name): float(value) for name, value in raw["weights"].items()}
-        found = Cold(float(raw["bias"]), weights)
+        words = {str(word): float(value) for word, value in raw.get("words", {}).items()}
+        found = Cold(float(raw["bias"]), weights, words)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(f"ranking.cold_start: {path} holds no weights: {error}") from error
     if unknown := weights.keys() - COLD_FEATURES.keys():
