@@ -188,6 +188,18 @@ def test_no_pick_of_the_given_days_changes_with_what_is_later(given, given_run):
     assert found.ten != given_run.ten
 
 
+def test_the_given_days_without_their_truth_are_ranked_alike(given_run, tmp_path):
+    with gzip.open(SHARED / "votes.csv.gz", "rt", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["day"] < "2024-08"]
+    blind = [name for name in rows[0] if name not in {"final_upvotes", "has_late_truth"}]
+    votes = write(tmp_path / "blind.csv", rows, blind)  # as `rankeval blind` leaves it
+    found = run(read(votes, SHARED / "papers.csv.gz"))
+    assert len(found.ten) == 43
+    for kind in ("ten", "five", "batch"):
+        picks = getattr(given_run, kind)
+        assert getattr(found, kind) == {day: picks[day] for day in found.ten}
+
+
 def test_papers_without_votes_are_told_apart_by_authors_and_text(given):
     papers = fresh.examples(SHARED / "arxiv_days.csv.gz", given)
     tried = fresh.trial(papers)

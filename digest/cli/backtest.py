@@ -218,7 +218,7 @@ def _tell(
     figures: Mapping[str, Mapping[str, Interval]],
     differences: Mapping[str, Mapping[str, Mapping[str, Interval]]],
 ) -> None:
-    truth = "judged on the most votes in this file" if recorded.blind else "95 % intervals"
+    truth = "judged on the most votes known" if recorded.blind else "95 % intervals"
     _table(f"{len(recorded.days)} days, {truth}", figures)
     first = next(iter(figures))
     rows = {f"minus {base}": of[first] for base, of in differences.items()}
