@@ -26,7 +26,7 @@ from digest.model import (
     Section,
     Subscriber,
 )
-from digest.ranking import NOBODY, Formula, Reading, Standing, rank
+from digest.ranking import NOBODY, Formula, Reading, Standing, expected, rank
 from digest.shelf import Shelf
 
 NEW_FOR = timedelta(hours=24)  # a paper seen within this time makes an edition worth sending
@@ -123,7 +123,7 @@ class Pool:
             items[BEYOND] = list(edition.items)
         self._today = {name: Shelf(ones) for name, ones in items.items()}
         self._lasting = {
-            name: Shelf(sorted(ones, key=_lasting, reverse=True)) for name, ones in items.items()
+            name: Shelf(sorted(ones, key=expected, reverse=True)) for name, ones in items.items()
         }
         self._wanted = lru_cache(_TASTES)(self._of_interest)
         self._chosen = lru_cache(_TASTES)(self._choose)
@@ -137,6 +137,9 @@ class Pool:
         self, preferences: Preferences, had: Collection[str], form: Form = Form.DAILY
     ) -> tuple[Item, ...]:
         """The reader's papers: unread, in their categories, sections in order, within their shares.
+
+        Chosen by score, shown by what is expected of them: lateness may cost a paper its place in
+        the mail, but those that are in stand by what they are.
 
         Who looks back on several days gets the best of all of them, however old.
 
@@ -153,7 +156,8 @@ class Pool:
             if starved and section.name != BEYOND:
                 most = preferences.papers
             unread = (item for item in by_section[section.name] if item.paper.id not in had)
-            taken[section.name] = tuple(islice(unread, min(room, most)))
+            chosen = islice(unread, min(room, most))
+            taken[section.name] = tuple(sorted(chosen, key=expected, reverse=True))
             room -= len(taken[section.name])
         return tuple(item for section in self._sections for item in taken[section.name])
 
@@ -264,11 +268,6 @@ def load(data: bytes | str) -> tuple[tuple[Item, ...], Colophon]:
         return _CONTENT.validate_json(data)
     except ValidationError:
         return _ITEMS.validate_json(data), _NOTHING
-
-
-def _lasting(item: Item) -> float:
-    """The logarithm of the score without its freshness: what is as good on any day of a week."""
-    return sum(term.value for term in item.terms if term.name != "freshness")
 
 
 def _frozen(

@@ -115,7 +115,7 @@ def test_the_same_input_gives_the_same_edition_in_any_order():
     [
         {"cut": NOON + HOUR},
         {"day": day(1)},
-        {"formula": Formula(half_life_days=3.0, age_exponent=0.3)},
+        {"formula": Formula(delay_exponent=1.0, age_exponent=0.3)},
         {"pool": 1},
     ],
 )
@@ -377,6 +377,17 @@ def test_a_week_and_a_return_bring_the_best_however_old_and_nothing_twice():
     assert chosen(Form.DAILY) == [paper_id(1), paper_id(2)]
     assert chosen(Form.WEEKLY) == chosen(Form.RETURN) == [paper_id(3), paper_id(1)]
     assert chosen(Form.RETURN, {paper_id(3)}) == [paper_id(1), paper_id(2)]
+
+
+def test_a_mail_is_chosen_by_score_and_shown_by_what_is_expected_of_its_papers():
+    def late(number, votes, freshness):
+        terms = (Term(name="votes", value=votes), Term(name="freshness", value=freshness))
+        return item(number, terms=terms)
+
+    made = edition(late(1, 2.0, 0.0), late(2, 3.0, -1.1), late(3, 1.8, 0.0), late(4, 5.0, -4.0))
+    shown = select(made, preferences(papers=3), (), SECTIONS)
+    assert numbers(shown) == [2, 1, 3]  # the fourth would be first, but is too late for this mail
+    assert numbers(select(made, preferences(papers=3), {paper_id(2)}, SECTIONS)) == [4, 1, 3]
 
 
 BEYOND = Section(name="beyond", title="Beyond your topics", share=0.25)

@@ -39,13 +39,13 @@ def listed(at, **over):
 @pytest.mark.parametrize(
     ("votes", "age", "delay_days", "expected"),
     [
-        # exp(ln(1+votes) − 0.2·ln(age+2)) · 2^(−delay/2), by hand:
+        # exp(ln(1+votes) − 0.2·ln(age+2)) · (1+delay)^−0.68, by hand:
         (0, 0, 0, 0.8705505632961241),  # 2^−0.2
         (1, 0, 0, 1.7411011265922482),  # 2 · 2^−0.2
         (63, 2, 0, 48.5029301280),  # 64 · 4^−0.2 = 2^5.6
-        (63, 30, 1, 22.6274169980),  # 64 · 32^−0.2 · 2^−½ = 2^(6−1−½)
-        (1023, 30, 2, 256.0),  # 2^(10−1−1)
-        (1023, 1022, 42, 2.0 ** (10 - 2 - 21)),
+        (63, 30, 1, 2**4.32),  # 64 · 32^−0.2 · 2^−0.68 = 2^(6−1−0.68)
+        (1023, 30, 3, 2**7.64),  # 2^(10−1−1.36)
+        (1023, 1022, 42, 2**8 * 43**-0.68),
     ],
 )
 def test_the_score_is_the_formula(votes, age, delay_days, expected):
@@ -54,9 +54,9 @@ def test_the_score_is_the_formula(votes, age, delay_days, expected):
     assert score(one) == pytest.approx(expected, rel=1e-9)
 
 
-def test_the_exponent_and_the_half_life_are_the_configuration_s():
+def test_the_exponents_are_the_configuration_s():
     one = observed(listed(NOON - 3 * DAY), signal(7, at=NOON - 3 * DAY + 14 * HOUR))
-    formula = Formula(age_exponent=1.0, half_life_days=3.0)
+    formula = Formula(age_exponent=1.0, delay_exponent=0.5)
     assert score(one, formula) == pytest.approx(8 / 16 / 2)
 
 

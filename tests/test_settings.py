@@ -306,7 +306,7 @@ def test_no_error_shows_a_secret_of_the_environment(tmp_path, environ, key):
         ("[delivery]\nfirst_retry_seconds = 1e300", "delivery.first_retry_seconds: "),
         ("[delivery]\ndeadline_hours = nan", "delivery.deadline_hours: "),
         ("[smtp]\ntimeout = inf", "smtp.timeout: "),
-        ("[ranking]\nhalf_life_days = 0", "ranking.half_life_days: "),
+        ("[ranking]\ndelay_exponent = -1", "ranking.delay_exponent: "),
         ("[ranking]\nage_exponent = inf", "ranking.age_exponent: "),
         ("[ranking.weights]\nstars = inf", "ranking.weights.stars: "),
         ("[ranking.weights]\nstars = nan", "ranking.weights.stars: "),

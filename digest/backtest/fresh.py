@@ -5,8 +5,8 @@ votes that recorded digests had shown before that day began.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -17,6 +17,7 @@ from digest.errors import InputError
 from digest.model import Earlier, Paper
 from digest.ranking.cold import FEATURES, POPULAR, Cold, Standing, fit
 from digest.ranking.reading import count
+from digest.ranking.words import said_by, weigh, words_of
 
 TOP = 10
 WARM_UP = 8  # days before the first trial
@@ -28,16 +29,18 @@ class Fresh:
 
     day: str
     known: Sequence[float]
+    words: Collection[str]
     listed: bool
     final: float
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How a rolling trial went: means over ``days`` days."""
+    """How a rolling trial went: means over ``days`` days; ``pooled`` is the AUC of all together."""
 
     days: int
     auc: float
+    pooled: float
     ndcg: float
 
 
@@ -62,22 +65,26 @@ def examples(arxiv: Path, recorded: Recorded) -> list[Fresh]:
 
 def learn(papers: Sequence[Fresh]) -> Cold:
     """The weights fitted on those papers."""
-    return fit([paper.known for paper in papers], [paper.final >= POPULAR for paper in papers])
+    cold = fit([paper.known for paper in papers], [paper.final >= POPULAR for paper in papers])
+    words = weigh([paper.words for paper in papers], [paper.listed for paper in papers])
+    return replace(cold, words=words)
 
 
 def trial(papers: Sequence[Fresh]) -> Trial:
     """Every day after the first ones, ranked by weights fitted on the days before it."""
     days = sorted({paper.day for paper in papers})
-    auc, gains = [], []
+    auc, gains, pool = [], [], list[tuple[float, bool]]()
     for day in days[WARM_UP:]:
         model = learn([paper for paper in papers if paper.day < day])
         today = [paper for paper in papers if paper.day == day]
         scores = [_score(model, paper) for paper in today]
+        scored = [(score, paper.listed) for score, paper in zip(scores, today, strict=True)]
+        pool += scored
         if 0 < sum(paper.listed for paper in today) < len(today):
-            auc.append(_auc(scores, [paper.listed for paper in today]))
+            auc.append(_auc(scored))
         gains.append(_ndcg(scores, [paper.final for paper in today]))
     kept = [gain for gain in gains if not math.isnan(gain)]
-    return Trial(len(kept), fmean(auc), fmean(kept))
+    return Trial(len(kept), fmean(auc), _auc(pool), fmean(kept))
 
 
 def _earlier(recorded: Recorded, before: datetime) -> Iterator[Earlier]:
@@ -111,16 +118,19 @@ def _fresh(row: Mapping[str, str], standing: Standing) -> Fresh:
     )
     known = [feature(paper, standing) for feature in FEATURES.values()]
     listed = float(row["on_hf_later"] or 0) > 0
-    return Fresh(row["date"], known, listed, float(row.get("final_upvotes") or 0))
+    final = float(row.get("final_upvotes") or 0)
+    return Fresh(row["date"], known, words_of(paper), listed, final)
 
 
 def _score(model: Cold, paper: Fresh) -> float:
-    return sum(w * x for w, x in zip(model.weights.values(), paper.known, strict=True))
+    numbers = sum(w * x for w, x in zip(model.weights.values(), paper.known, strict=True))
+    return model.bias + numbers + said_by(paper.words, model.words)
 
 
-def _auc(scores: Sequence[float], hits: Sequence[bool]) -> float:
+def _auc(scored: Sequence[tuple[float, bool]]) -> float:
     """The chance that a hit stands above a miss (Mann and Whitney), ties counting half."""
-    ordered = sorted(zip(scores, hits, strict=True))
+    hits = [hit for _, hit in scored]
+    ordered = sorted(scored)
     below, won = 0.0, 0.0
     for _, tied in groupby(ordered, key=lambda pair: pair[0]):
         group = [hit for _, hit in tied]

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from digest.backtest.recorded import Day, Recorded
-from digest.backtest.replay import LONG, SHORT, Picks, Run, replay
+from digest.backtest.replay import LONG, SHORT, Picks, Placed, Run, replay
 
 SMALLEST_BATCH = 15
 RESAMPLES = 1000
@@ -71,11 +71,11 @@ class Judge:
         final = self._recorded.final
         return sum(final[name] * 2 ** -self._delay(day, name) for name in picks)
 
-    def _clairvoyant(self, _number: int, day: Day) -> Sequence[str]:
+    def _clairvoyant(self, _number: int, day: Day) -> Sequence[Placed]:
         names = [candidate.paper.id for candidate in day.candidates]
         final = self._recorded.final
         worth = {n: math.log(final[n] + 0.5) - math.log(2) * self._delay(day, n) for n in names}
-        return sorted(names, key=lambda name: -worth[name])
+        return [Placed(name) for name in sorted(names, key=lambda name: -worth[name])]
 
     def _sequential(self, picks: Picks) -> Pairs:
         sent: set[str] = set()

@@ -1,18 +1,27 @@
 """Of the backtest: the picks of each day, by the ranking that makes editions or by a baseline."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from digest.backtest.recorded import Day
 from digest.model import Candidate
-from digest.ranking import Formula, Reading, rank
+from digest.ranking import Formula, Reading, expected, rank
 from digest.ranking.reading import HOUR, count
 from digest.ranking.reading import read as read_signals
 
 LONG, SHORT = 10, 5  # papers a digest
 
-Order = Callable[[int, Day], Sequence[str]]  # the ids of a day's candidates, best first
+
+class Placed(NamedTuple):
+    """A candidate in an order: its id, and by what it stands among those of one digest."""
+
+    name: str
+    expected: float = 0.0  # all equal: as in the order
+
+
+Order = Callable[[int, Day], Sequence[Placed]]  # a day's candidates, best first
 Picks = Mapping[str, Sequence[str]]  # by day, best first
 
 
@@ -28,25 +37,34 @@ class Run:
 def replay(
     days: Sequence[Day], order: Order, progress: Callable[[int], object] = lambda _: None
 ) -> Run:
-    """Sends every day the best papers that were not sent before, for both lengths of a digest."""
+    """Sends every day the best papers that were not sent before, for both lengths of a digest.
+
+    As a mail does: chosen in the given order, shown by what is expected of those chosen.
+    """
     run, had_ten, had_five = Run(), set[str](), set[str]()
     for number, day in enumerate(days):
         best = order(number, day)
-        run.ten[day.name] = [name for name in best if name not in had_ten][:LONG]
-        run.five[day.name] = [name for name in best if name not in had_five][:SHORT]
-        run.batch[day.name] = [name for name in best if name in day.batch]
+        run.ten[day.name] = _sent(best, had_ten, LONG)
+        run.five[day.name] = _sent(best, had_five, SHORT)
+        run.batch[day.name] = [one.name for one in best if one.name in day.batch]
         had_ten.update(run.ten[day.name])
         had_five.update(run.five[day.name])
         progress(1)
     return run
 
 
+def _sent(best: Sequence[Placed], had: Collection[str], size: int) -> list[str]:
+    chosen = [one for one in best if one.name not in had][:size]
+    return [one.name for one in sorted(chosen, key=lambda one: -one.expected)]
+
+
 def by_formula(formula: Formula | Callable[[int], Formula]) -> Order:
     """The order of the ranking; the formula may be another one each day (by its number)."""
 
-    def order(number: int, day: Day) -> Sequence[str]:
+    def order(number: int, day: Day) -> Sequence[Placed]:
         chosen = formula(number) if callable(formula) else formula
-        return [item.paper.id for item, _ in rank(day.candidates, day.at, chosen)]
+        ranked = rank(day.candidates, day.at, chosen)
+        return [Placed(item.paper.id, expected(item)) for item, _ in ranked]
 
     return order
 
@@ -54,11 +72,11 @@ def by_formula(formula: Formula | Callable[[int], Formula]) -> Order:
 def by_score(score: Callable[[Reading], float]) -> Order:
     """The order of a score of what was known; ties go to the smaller id."""
 
-    def order(_number: int, day: Day) -> Sequence[str]:
+    def order(_number: int, day: Day) -> Sequence[Placed]:
         def key(candidate: Candidate) -> tuple[float, str]:
             return (-score(read_signals(candidate, day.at)), candidate.paper.id)
 
-        return [candidate.paper.id for candidate in sorted(day.candidates, key=key)]
+        return [Placed(candidate.paper.id) for candidate in sorted(day.candidates, key=key)]
 
     return order
 
@@ -75,8 +93,25 @@ def _hot(reading: Reading) -> float:
     return math.log10(max(count(reading.votes), 1)) - age / 45_000
 
 
+def _velocity(reading: Reading) -> float:
+    """Votes an hour, drawn towards the usual (empirical Bayes)."""
+    return (count(reading.votes) + 1.5) / (reading.age / HOUR + 6)
+
+
+def _halved(reading: Reading) -> float:
+    """(votes + 1) / (age + 2)^0.2, halved for every two days of delay."""
+    return (
+        math.log1p(count(reading.votes))
+        - 0.2 * math.log(reading.age / HOUR + 2)
+        - math.log(2) * reading.delay / 2
+    )
+
+
 BASELINES: Mapping[str, Callable[[Reading], float]] = {
     "raw upvotes": lambda reading: count(reading.votes),
     "Hacker News gravity 1.8": _gravity,
     "Reddit hot": _hot,
+    "newest first": lambda reading: -(reading.age + reading.stale) / HOUR,
+    "empirical-Bayes velocity": _velocity,
+    "a half-life of two days": _halved,
 }

@@ -133,9 +133,11 @@ def learn(
 def _cold(arxiv: Path, recorded: Recorded) -> Mapping[str, object]:
     known = fresh.examples(arxiv, recorded)
     tried, cold = fresh.trial(known), fresh.learn(known)
-    show.say(f"cold start, {tried.days} days: nDCG@10 {tried.ndcg:.3f}, AUC {tried.auc:.3f}")
+    auc = f"AUC of a day {tried.auc:.3f}, of all {tried.pooled:.3f}"
+    show.say(f"cold start, {tried.days} days: nDCG@10 {tried.ndcg:.3f}, {auc}")
     weights = {name: round(value, 4) for name, value in cold.weights.items()}
-    return {"bias": round(cold.bias, 4), "weights": weights}
+    words = {word: round(value, 3) for word, value in cold.words.items()}
+    return {"bias": round(cold.bias, 4), "weights": weights, "words": words}
 
 
 def _recorded(
@@ -216,7 +218,7 @@ def _tell(
     figures: Mapping[str, Mapping[str, Interval]],
     differences: Mapping[str, Mapping[str, Mapping[str, Interval]]],
 ) -> None:
-    truth = "judged on the most votes in this file" if recorded.blind else "95 % intervals"
+    truth = "judged on the most votes known" if recorded.blind else "95 % intervals"
     _table(f"{len(recorded.days)} days, {truth}", figures)
     first = next(iter(figures))
     rows = {f"minus {base}": of[first] for base, of in differences.items()}

@@ -1,21 +1,22 @@
 """Of the ranking rule: what can be said of a paper that nobody has voted on yet.
 
-A logistic model on who wrote it and how it presents itself. Its log-odds of becoming popular are
-one term of the score. ``fit`` is Newton's method with a ridge (Hastie, Tibshirani and Friedman,
-*The Elements of Statistical Learning*, 4.4.1), in plain Python: a dozen numbers per paper.
+A logistic model on who wrote it and how it presents itself, and what its words say beside it. The
+log-odds of becoming popular are two terms of the score. ``fit`` is Newton's method with a ridge
+(Hastie, Tibshirani and Friedman, *The Elements of Statistical Learning*, 4.4.1), in plain Python: a
+dozen numbers per paper.
 """
 
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from digest.model import Earlier, Paper
+from digest.ranking.words import said_by, words_of
 
 POPULAR = 5  # votes from which on a paper counts as popular when the model is fitted
 STEPS = 12  # Newton's method doubles the digits with each
 STEEPEST = 30.0  # log-odds beyond which nothing changes any more
-_LINK = re.compile(r"https?://|github|project page|code (?:is|and|will)", re.IGNORECASE)
+_LINKS = ("http://", "https://", "github", "project page", "code is", "code and", "code will")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,11 @@ def _best(paper: Paper, standing: Standing) -> float:
     return math.log1p(max((best for _, best in standing.among(paper.authors)), default=0)) / 3
 
 
+def _link(paper: Paper, _standing: Standing) -> float:
+    said = paper.abstract.lower()
+    return float(any(word in said for word in _LINKS))
+
+
 def _is(category: str) -> Callable[[Paper, Standing], float]:
     return lambda paper, _: float(paper.categories[:1] == (category,))
 
@@ -62,7 +68,7 @@ FEATURES: Mapping[str, Callable[[Paper, Standing], float]] = {
     "their papers": _papers,
     "their best": _best,
     "authors": lambda paper, _: math.log1p(len(paper.authors)),
-    "a link": lambda paper, _: float(bool(_LINK.search(paper.abstract))),
+    "a link": _link,
     "a name": lambda paper, _: float(":" in paper.title),
     "categories": lambda paper, _: float(min(len(paper.categories), 6)) - 1,
     "length": lambda paper, _: min(len(paper.abstract), 3000) / 1000,
@@ -75,10 +81,11 @@ ABOUT_AUTHORS = ("known authors", "how many of them", "their papers", "their bes
 
 @dataclass(frozen=True, slots=True)
 class Cold:
-    """The fitted model: ``bias`` and a weight for each of ``FEATURES``, in log-odds."""
+    """The fitted model: ``bias`` and a weight for each of ``FEATURES``, in log-odds; ``words``."""
 
     bias: float
     weights: Mapping[str, float]
+    words: Mapping[str, float] = field(default_factory=dict)
 
     def parts(self, paper: Paper, standing: Standing) -> tuple[float, float]:
         """The log-odds of becoming popular: what the authors say, and what the text says.
@@ -87,7 +94,8 @@ class Cold:
         """
         said = {n: w * FEATURES[n](paper, standing) for n, w in self.weights.items()}
         authors = sum(said[name] for name in ABOUT_AUTHORS if name in said)
-        return authors, self.bias + sum(said.values()) - authors
+        text = sum(said.values()) - authors + said_by(words_of(paper), self.words)
+        return authors, self.bias + text
 
 
 def fit(rows: Sequence[Sequence[float]], popular: Sequence[bool], ridge: float = 1.0) -> Cold:

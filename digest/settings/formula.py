@@ -1,7 +1,7 @@
 """Of the settings: the formula, with what was learned beforehand read from its file.
 
 ``config/ranking.json`` has two tables: ``model`` (trees, see ``ranking.trees``) and ``cold``
-(a bias and weights, see ``ranking.cold``), and says under ``about`` what made them.
+(a bias, weights and words, see ``ranking.cold``), and says under ``about`` what made them.
 """
 
 import json
@@ -30,7 +30,7 @@ def formula(ranking: Ranking, config: Path) -> Formula:
         path = shipped
     return Formula(
         age_exponent=ranking.age_exponent,
-        half_life_days=ranking.half_life_days,
+        delay_exponent=ranking.delay_exponent,
         weights=ranking.weights,
         model=None if ranking.model == "closed" else _model(path),
         cold=_cold(shipped) if ranking.cold_start else None,
@@ -64,7 +64,8 @@ def _cold(path: Path) -> Cold:
     try:
         raw = _read(path)["cold"]
         weights = {str(name): float(value) for name, value in raw["weights"].items()}
-        found = Cold(float(raw["bias"]), weights)
+        words = {str(word): float(value) for word, value in raw.get("words", {}).items()}
+        found = Cold(float(raw["bias"]), weights, words)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(f"ranking.cold_start: {path} holds no weights: {error}") from error
     if unknown := weights.keys() - COLD_FEATURES.keys():
