@@ -86,13 +86,19 @@ class Writer:
             name, data = self._digest(claim, edition, now)
         else:
             name, data = self._letter(claim, edition, now)
-        head, sender = self._head, self._head.address
+        head, sender, trace = self._head, self._head.address, ""
         if head.bounces:
             sender = verp.verp(self._signer, claim.delivery_id, claim.address, head.bounces)
+            trace = name[1:].partition("@")[0]
         if head.seal:
             data = head.seal.sign(data, now)
         return Envelope(
-            sender=sender, recipient=claim.address, message_id=name, data=data, clean=True
+            sender=sender,
+            recipient=claim.address,
+            message_id=name,
+            data=data,
+            clean=True,
+            trace=trace,
         )
 
     def words(self, claim: Claim, edition: Edition | None, now: datetime) -> MailText:

@@ -66,7 +66,8 @@ class Envelope:
     """A finished mail: the envelope addresses and the exact bytes (CRLF) that go over the wire.
 
     ``clean`` promises that every line of ``data`` ends with CRLF and none begins with a dot, so
-    that nothing has to be checked and nothing stuffed.
+    that nothing has to be checked and nothing stuffed. ``trace`` is what a report about it shall
+    name it by (letters, digits and dots); without one no report is asked for.
     """
 
     sender: str
@@ -74,6 +75,7 @@ class Envelope:
     message_id: str
     data: bytes
     clean: bool = False
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
