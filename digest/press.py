@@ -8,7 +8,7 @@ Every piece is encoded for itself and ends at a line break, hard or soft, so tha
 touch: ``encoded`` over all pieces of one reader's own rendering gives the same bytes.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from html import escape
 from typing import NamedTuple, cast
@@ -56,10 +56,14 @@ class Sheet(NamedTuple):
 
 
 class Card(NamedTuple):
-    """One paper of a part, encoded: with its quotation and without, and how many bytes it is."""
+    """One paper of a part, encoded: with its quotation and without, and how many bytes it is.
+
+    Both end where the reader's ticket stands; ``after`` follows it.
+    """
 
     whole: bytes
     brief: bytes
+    after: bytes
     size: Size
 
 
@@ -87,9 +91,10 @@ class Part:
 
     def _card(self, pieces: Sequence[tuple[str, str]]) -> Card:
         found = dict(pieces)
-        card, quote, rest = (encode_piece(found[name]) for name in ("card", "quote", "rest"))
+        names = ("card", "quote", "rest", "after")
+        card, quote, rest, after = (encode_piece(found[name]) for name in names)
         quoted = size([("quote", found["quote"])])
-        return Card(card + quote + rest, card + rest, Size(size(pieces) - quoted, quoted))
+        return Card(card + quote + rest, card + rest, after, Size(size(pieces) - quoted, quoted))
 
     def _own(self, name: str, value: str | int) -> bytes:
         """A value that is not everybody's, as this part has it."""
@@ -102,7 +107,7 @@ class Part:
             [said.get(chunk, chunk) if isinstance(chunk, str) else chunk for chunk in chunks]
             for chunks in (self._head, self._foot)
         )
-        return [*head, self._rows(groups, kept), *foot]
+        return [*head, *self._rows(groups, kept), *foot]
 
     def sizes(self, groups: Numbered) -> list[Size]:
         """The bytes of each paper; one that opens a section pays for it."""
@@ -115,8 +120,8 @@ class Part:
                 more = 0
         return found
 
-    def _rows(self, groups: Numbered, kept: Fit) -> bytes:
-        """The papers under their headings."""
+    def _rows(self, groups: Numbered, kept: Fit) -> Iterator[Chunk]:
+        """The papers under their headings, a hole after each for the ticket."""
         found, own = list[bytes](), self.own
         before, after = self._around_number[0]
         for section, cards in groups:
@@ -124,12 +129,14 @@ class Part:
                 break
             found += (self._heading, own("section", section.title), self._list)
             for number, item in cards[: max(0, kept.papers + 1 - cards[0][0])]:
-                whole, brief, _ = self.cards[item.paper.id]
-                card = whole if number <= kept.quotes else brief
-                found += (before, own("number", number), after, card)
+                card = self.cards[item.paper.id]
+                shown = card.whole if number <= kept.quotes else card.brief
+                yield b"".join((*found, before, own("number", number), after, shown))
+                yield "ticket"
+                found = [card.after]
                 before, after = self._around_number[1]
             found.append(self._end)
-        return b"".join(found)
+        yield b"".join(found)
 
     def _chunks(self, pieces: Iterable[tuple[str, str]]) -> Iterable[Chunk]:
         for name, text in pieces:
@@ -184,7 +191,7 @@ class Press:
         return self._selected(tuple(paper_ids), form, tuple(topics))
 
     def own(self, reader: Subscriber, tokens: Mapping[str, str]) -> dict[str, bytes]:
-        """What the parts of a mail need of a reader; ``tokens`` are those of ``LINKS``."""
+        """What the parts of a mail need of a reader; ``tokens``: of ``LINKS``, and the ticket."""
         own = {name: encode_piece(token) for name, token in tokens.items()}
         own["text.reason"], own["html.reason"] = self._reason(self._renderer.reason(reader))
         own["text.address"], own["html.address"] = self._both("address", reader.email)

@@ -115,7 +115,8 @@ class Writer:
         by_id = {item.paper.id: item for item in edition.items}
         items = [by_id[name] for name in claim.paper_ids]
         reader, form = claim.subscriber, _form(claim)
-        to = self.links(reader, edition)
+        ticket = links.ticket(self._signer, claim.delivery_id, reader.key)
+        to = replace(self.links(reader, edition), ticket=ticket)
         return self._renderer.digest(edition, items, self._sections, to, reader, form=form)
 
     def _digest(self, claim: Claim, edition: Edition, now: datetime) -> tuple[str, bytes]:
@@ -126,6 +127,7 @@ class Writer:
             "preferences": token(links.PREFERENCES, key),
             "unsubscribe": token(links.UNSUBSCRIBE, key),
             "edition": token(links.EDITION, edition.id, key),
+            "ticket": links.ticket(self._signer, claim.delivery_id, key),
         }
         name = links.message_id(self._signer, edition.id, key, self._domain)
         own = press.own(claim.subscriber, tokens)
@@ -175,6 +177,8 @@ class Writer:
             preferences=f"{base}/preferences/{preferences}",
             unsubscribe=f"{base}/unsubscribe/{unsubscribe}",
             edition=f"{base}/editions/{edition.day}?mail={mail}" if edition else "",
+            rate=f"{base}/rate" if edition else "",
+            ticket="-",
         )
 
     def _press(self, edition: Edition) -> Press:

@@ -62,11 +62,13 @@ def test_a_spliced_mail_is_what_rendering_it_whole_gives(issue, reader, token, d
             name: f"{LINKS.home}/{name}/{token}"
             for name in ("preferences", "unsubscribe", "edition")
         },
+        ticket=token[:40],
     )
     press = Press(RENDERER, issue, SECTIONS, links, OTHER, head=lambda s: [s.encode()])
     whole = RENDERER.fitted(RENDERER.pieces(issue, chosen, SECTIONS, links, reader))
     plain = RENDERER.digest(issue, chosen, SECTIONS, links, reader)
     tokens = {name: split_link(getattr(links, name))[1] for name in NAMES}
+    tokens["ticket"] = links.ticket
     for _ in range(2):  # the second from what the press remembers
         sheet = press.sheet([one.paper.id for one in chosen], topics=reader.preferences.categories)
         mail = sheet.fill(press.own(reader, tokens))

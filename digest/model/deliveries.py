@@ -80,13 +80,18 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailLinks:
-    """The addresses a mail carries for its reader; ``confirm`` only where there is to confirm."""
+    """The addresses a mail carries for its reader; ``confirm`` only where there is to confirm.
+
+    A paper is rated at ``rate``, then its rank in the edition, then the reader's ``ticket``.
+    """
 
     home: str
     preferences: str = ""
     unsubscribe: str = ""
     edition: str = ""
     confirm: str = ""
+    rate: str = ""
+    ticket: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

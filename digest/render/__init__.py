@@ -177,11 +177,12 @@ class Renderer:
 
     def reason(self, reader: Subscriber) -> str:
         """Why this reader gets a digest, in one line."""
-        return self._reason(reader.confirmed_at.date() if reader.confirmed_at else None)
+        since = reader.confirmed_at.date() if reader.confirmed_at else None
+        return self._reason(since, bool(reader.preferences.taste))
 
-    def _render_reason(self, since: date | None) -> str:
+    def _render_reason(self, since: date | None, rated: bool) -> str:  # noqa: FBT001 - remembered
         template = self._environment.get_template("mail/words/reason.txt.j2")
-        return filters.one_line(template.render(since=since))
+        return filters.one_line(template.render(since=since, rated=rated))
 
     def letter(
         self,
