@@ -198,7 +198,11 @@ PROOFS = {
         "mailer_reports::a_relay_that_offers_what_it_does_not_know_costs_no_reader_their_mail",
         "bounces_postfix::every_kind_of_failure_comes_back_and_is_understood",
     ),
-    46: ("delivery reports", "bounces_reading::a_delivery_report_is_read_from_every_server"),
+    46: (
+        "delivery reports",
+        "bounces_reading::a_delivery_report_is_read_from_every_server",
+        "bounces_pipe::a_report_comes_in_through_the_pipe_of_a_real_postfix",
+    ),
     47: ("complaints", "returns::a_complaint_is_known_by_the_link_of_the_mail_it_is_about"),
     48: (
         "forged bounces",
