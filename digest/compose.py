@@ -14,6 +14,7 @@ from itertools import islice
 
 from pydantic import TypeAdapter, ValidationError
 
+from digest import taste
 from digest.errors import ConfigError
 from digest.membership import barred
 from digest.model import (
@@ -132,19 +133,20 @@ class Pool:
     def choice(self, reader: Subscriber, had: frozenset[str], form: Form = Form.DAILY) -> Choice:
         """What the reader gets; no papers, and the reason why, where nothing is new to them."""
         wish = reader.preferences
-        return self._chosen(wish.papers, wish.categories, had, form)
+        return self._chosen(wish.papers, wish.categories, had, form, wish.taste)
 
     def select(
         self, preferences: Preferences, had: Collection[str], form: Form = Form.DAILY
     ) -> tuple[Item, ...]:
         """The reader's papers: unread, in their categories, sections in order, within their shares.
 
-        Who looks back on several days gets the best of all of them, however old.
+        Who looks back on several days gets the best of all of them, however old; who rated papers
+        gets theirs in an order that leans to what they liked.
 
         Where the sections with a full share have nothing at all (an install without a source of
         votes), the other sections may fill the mail.
         """
-        by_section = self._wanted(frozenset(preferences.categories), form)
+        by_section = self._wanted(frozenset(preferences.categories), form, preferences.taste)
         full = (s.name for s in self._sections if s.share >= 1)
         starved = not any(i.paper.id not in had for name in full for i in by_section[name])
         # Sections with a small share go first, so that a full one leaves them their places.
@@ -159,14 +161,17 @@ class Pool:
         return tuple(item for section in self._sections for item in taken[section.name])
 
     def _choose(
-        self, papers: int, categories: tuple[str, ...], had: frozenset[str], form: Form
+        self, papers: int, categories: tuple[str, ...], had: frozenset[str], form: Form, mine: str
     ) -> Choice:
-        chosen = self.select(Preferences(papers=papers, categories=categories), had, form)
+        wish = Preferences(papers=papers, categories=categories, taste=mine)
+        chosen = self.select(wish, had, form)
         if not chosen:
             return Choice(skip="nothing new for this reader")
         return Choice(paper_ids=tuple(item.paper.id for item in chosen))
 
-    def _of_interest(self, categories: frozenset[str], form: Form) -> dict[str, list[Item]]:
+    def _of_interest(
+        self, categories: frozenset[str], form: Form, mine: str
+    ) -> dict[str, list[Item]]:
         everything = set(range(len(self._all)))
         topics = (self._topics[name] for name in categories if name in self._topics)
         inside = set[int]().union(*topics) if categories else everything
@@ -174,9 +179,13 @@ class Pool:
         if BEYOND in chosen:
             chosen[BEYOND] = everything - inside
         found = {name: [self._all[at] for at in sorted(places)] for name, places in chosen.items()}
-        if form is not Form.DAILY:
+        order = _current if form is Form.DAILY else _lasting
+        if mine:
             for items in found.values():
-                items.sort(key=_lasting, reverse=True)
+                items.sort(key=lambda i: order(i) + taste.lean(mine, i.paper), reverse=True)
+        elif form is not Form.DAILY:
+            for items in found.values():
+                items.sort(key=order, reverse=True)
         return found
 
 
@@ -271,6 +280,11 @@ def load(data: bytes | str) -> tuple[tuple[Item, ...], Colophon]:
         return _CONTENT.validate_json(data)
     except ValidationError:
         return _ITEMS.validate_json(data), _NOTHING
+
+
+def _current(item: Item) -> float:
+    """The logarithm of the score: an edition's own order."""
+    return sum(term.value for term in item.terms)
 
 
 def _lasting(item: Item) -> float:

@@ -9,7 +9,7 @@ from sqlalchemy import Row, func, select
 from digest.model import Consent, MailKind, Preferences, Subscriber, SubscriberState
 from digest.store.database import Database
 from digest.store.readers import agree, new_row, subscriber, suppress, weekdays, write
-from digest.store.tables import CONSENT, DELIVERY, SUBSCRIBER
+from digest.store.tables import CONSENT, DELIVERY, RATING, SUBSCRIBER
 
 
 class Roster:
@@ -34,10 +34,12 @@ class Roster:
                 return None
             consents = select(CONSENT).where(CONSENT.c.subscriber_id == row.id)
             mails = select(DELIVERY).where(DELIVERY.c.subscriber_id == row.id)
+            ratings = select(RATING).where(RATING.c.subscriber_id == row.id)
             return {
                 "subscriber": _plain(row),
                 "consents": [_plain(one) for one in connection.execute(consents)],
                 "mails": [_plain(one) for one in connection.execute(mails)],
+                "ratings": [_plain(one) for one in connection.execute(ratings)],
             }
 
     def groups(self) -> Sequence[tuple[int, str, frozenset[int]]]:
