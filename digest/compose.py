@@ -5,7 +5,6 @@ same bytes and so the same id. A reader's selection comes from the pool alone.
 """
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -29,6 +28,7 @@ from digest.model import (
     Subscriber,
 )
 from digest.ranking import NOBODY, Formula, Reading, Standing, rank
+from digest.shelf import Shelf
 
 NEW_FOR = timedelta(hours=24)  # a paper seen within this time makes an edition worth sending
 FRESH_DAYS = 2  # papers without votes are fresh for so many days after their announcement
@@ -119,14 +119,7 @@ class Pool:
     def __init__(self, edition: Edition, sections: Sequence[Section]) -> None:
         self.edition = edition
         self._sections = tuple(sections)
-        self._all = edition.items
-        # Papers by their places in the edition: a reader's are then found without a look at each.
-        self._places = {s.name: set[int]() for s in sections}
-        self._topics = defaultdict[str, set[int]](set)
-        for place, item in enumerate(edition.items):
-            self._places.setdefault(item.section, set()).add(place)
-            for category in item.paper.categories:
-                self._topics[category].add(place)
+        self._shelf = Shelf(edition.items, [section.name for section in sections])
         self._wanted = lru_cache(_POOLS)(self._of_interest)
         self._chosen = lru_cache(_TASTES)(self._choose)
 
@@ -172,13 +165,7 @@ class Pool:
     def _of_interest(
         self, categories: frozenset[str], form: Form, mine: str
     ) -> dict[str, list[Item]]:
-        everything = set(range(len(self._all)))
-        topics = (self._topics[name] for name in categories if name in self._topics)
-        inside = set[int]().union(*topics) if categories else everything
-        chosen = {section.name: self._places[section.name] & inside for section in self._sections}
-        if BEYOND in chosen:
-            chosen[BEYOND] = everything - inside
-        found = {name: [self._all[at] for at in sorted(places)] for name, places in chosen.items()}
+        found = self._shelf.of(categories, beyond=BEYOND)
         order = _current if form is Form.DAILY else _lasting
         if mine:
             for items in found.values():

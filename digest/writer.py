@@ -184,19 +184,17 @@ class Writer:
 
     def _press(self, edition: Edition) -> Press:
         """The press of an edition, set up once: editions never change, their id is their hash."""
-        return self._presses.get(edition.id) or self._set_up(edition)
-
-    def _set_up(self, edition: Edition) -> Press:
-        with self._setting_up:
-            if press := self._presses.get(edition.id):
-                return press
-            blank = self._links(preferences="-", unsubscribe="-", edition=edition, mail="-")
-            head = partial(self._form, edition)
-            press = Press(self._renderer, edition, self._sections, blank, _NOBODY, head=head)
-            while len(self._presses) >= _PRESSES:
-                del self._presses[next(iter(self._presses))]
-            self._presses[edition.id] = press
+        if press := self._presses.get(edition.id):
             return press
+        with self._setting_up:
+            if edition.id not in self._presses:
+                blank = self._links(preferences="-", unsubscribe="-", edition=edition, mail="-")
+                head = partial(self._form, edition)
+                press = Press(self._renderer, edition, self._sections, blank, _NOBODY, head=head)
+                while len(self._presses) >= _PRESSES:
+                    del self._presses[next(iter(self._presses))]
+                self._presses[edition.id] = press
+            return self._presses[edition.id]
 
     def _letter_links(self, claim: Claim, edition: Edition | None, now: datetime) -> MailLinks:
         """The links of a letter: one to confirm, one to leave, and no preferences before that."""
