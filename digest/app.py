@@ -22,6 +22,7 @@ from digest.links import Signer
 from digest.mailer import Mailer
 from digest.mailer.smtp import SmtpMailer
 from digest.model import Preferences, SourceReport
+from digest.opinions import Opinions
 from digest.render import Renderer
 from digest.settings import Settings, resource
 from digest.settings.secret import kept_secret
@@ -135,6 +136,11 @@ class App:
                     f" (emitted: {', '.join(sorted(emitted)) or 'none'})"
                 )
         return sources
+
+    @cached_property
+    def opinions(self) -> Opinions:
+        """What readers say of papers."""
+        return Opinions(self.store, self.signer)
 
     @cached_property
     def subscriptions(self) -> Subscriptions:

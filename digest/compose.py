@@ -13,6 +13,7 @@ from itertools import islice
 
 from pydantic import TypeAdapter, ValidationError
 
+from digest import taste
 from digest.errors import ConfigError
 from digest.membership import barred
 from digest.model import (
@@ -125,13 +126,14 @@ class Pool:
         self._lasting = {
             name: Shelf(sorted(ones, key=expected, reverse=True)) for name, ones in items.items()
         }
+        self._order = taste.Order(edition.items)
         self._wanted = lru_cache(_TASTES)(self._of_interest)
         self._chosen = lru_cache(_TASTES)(self._choose)
 
     def choice(self, reader: Subscriber, had: frozenset[str], form: Form = Form.DAILY) -> Choice:
         """What the reader gets; no papers, and the reason why, where nothing is new to them."""
         wish = reader.preferences
-        return self._chosen(wish.papers, wish.categories, had, form)
+        return self._chosen(wish.papers, wish.categories, had, form, wish.taste)
 
     def select(
         self, preferences: Preferences, had: Collection[str], form: Form = Form.DAILY
@@ -141,14 +143,16 @@ class Pool:
         Chosen by score, shown by what is expected of them: lateness may cost a paper its place in
         the mail, but those that are in stand by what they are.
 
-        Who looks back on several days gets the best of all of them, however old.
+        Who looks back on several days gets the best of all of them, however old; who rated papers
+        gets theirs in an order that leans to what they liked.
 
         Where the sections with a full share have nothing at all (an install without a source of
         votes), the other sections may fill the mail.
         """
-        by_section = self._wanted(frozenset(preferences.categories), form)
+        by_section = self._wanted(frozenset(preferences.categories), form, preferences.taste)
         full = (s.name for s in self._sections if s.share >= 1)
         starved = not any(i.paper.id not in had for name in full for i in by_section[name])
+        shown = self._shown(preferences.taste)
         # Sections with a small share go first, so that a full one leaves them their places.
         room, taken = preferences.papers, dict[str, tuple[Item, ...]]()
         for section in sorted(self._sections, key=lambda s: 1.0 if starved else s.share):
@@ -157,24 +161,39 @@ class Pool:
                 most = preferences.papers
             unread = (item for item in by_section[section.name] if item.paper.id not in had)
             chosen = islice(unread, min(room, most))
-            taken[section.name] = tuple(sorted(chosen, key=expected, reverse=True))
+            taken[section.name] = tuple(sorted(chosen, key=shown, reverse=True))
             room -= len(taken[section.name])
         return tuple(item for section in self._sections for item in taken[section.name])
 
     def _choose(
-        self, papers: int, categories: tuple[str, ...], had: frozenset[str], form: Form
+        self, papers: int, categories: tuple[str, ...], had: frozenset[str], form: Form, mine: str
     ) -> Choice:
-        chosen = self.select(Preferences(papers=papers, categories=categories), had, form)
+        wish = Preferences(papers=papers, categories=categories, taste=mine)
+        chosen = self.select(wish, had, form)
         if not chosen:
             return Choice(skip="nothing new for this reader")
         return Choice(paper_ids=tuple(item.paper.id for item in chosen))
 
-    def _of_interest(self, categories: frozenset[str], form: Form) -> dict[str, Iterable[Item]]:
+    def _of_interest(
+        self, categories: frozenset[str], form: Form, mine: str
+    ) -> dict[str, Iterable[Item]]:
         shelves = self._today if form is Form.DAILY else self._lasting
-        return {
+        found: dict[str, Iterable[Item]] = {
             name: shelf.others(categories) if name == BEYOND else shelf.about(categories)
             for name, shelf in shelves.items()
         }
+        if mine:
+            places = self._order.places(mine, lasting=form is not Form.DAILY)
+            for name, items in found.items():
+                found[name] = sorted(items, key=lambda i: places[i.paper.id], reverse=True)
+        return found
+
+    def _shown(self, mine: str) -> Callable[[Item], float]:
+        """By what the chosen papers are ordered: what is expected of them, and the reader's taste."""
+        if not mine:
+            return expected
+        places = self._order.places(mine, lasting=True)
+        return lambda item: places[item.paper.id]
 
 
 def select(

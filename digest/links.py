@@ -6,6 +6,7 @@ Tokens are deterministic: the same subject gives the same link, whichever mail c
 
 import hmac
 import json
+import re
 from binascii import b2a_base64
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -26,6 +27,7 @@ CONFIRM, CHANGE, UNDO, PREFERENCES, UNSUBSCRIBE, EDITION = (
 )
 LONGEST_TOKEN = 1000  # characters; nobody signs longer ones
 
+_TICKET = re.compile(r"([0-9]{1,18})-[0-9a-f]{24}")
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
@@ -114,6 +116,26 @@ class Signer:
                 self._secret, f"digest.{scope}", key_derivation="hmac", digest_method=sha256
             )
         return self._seals[scope]
+
+
+def ticket(signer: Signer, delivery_id: int, subscriber_key: str) -> str:
+    """What lets the reader of one mail rate its papers, and nobody anything else.
+
+    It is on every card, so it is short: the delivery's number and 96 bits of a keyed hash, which
+    can only be tried out by asking the service.
+    """
+    return f"{delivery_id}-{signer.fingerprint('rate', f'{delivery_id} {subscriber_key}')[:24]}"
+
+
+def delivery_of(ticket: str) -> int:
+    """The delivery that a ticket names; whether it is good, only ``ticket`` for its reader tells.
+
+    Raises:
+        LinkError: it is none.
+    """
+    if found := _TICKET.fullmatch(ticket):
+        return int(found[1])
+    raise LinkError("this link is not complete")
 
 
 def message_id(signer: Signer, mail: str, subscriber_key: str, domain: str) -> str:

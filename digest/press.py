@@ -84,10 +84,12 @@ class Press:
         return self._selected(tuple(paper_ids), form, tuple(topics))
 
     def own(self, reader: Subscriber, tokens: Mapping[str, bytes]) -> dict[str, bytes]:
-        """What the parts of a mail need of a reader; ``tokens`` are those of ``LINKS``."""
+        """What the parts of a mail need of a reader; ``tokens``: of ``LINKS``, and the ticket."""
         own = {name: encode_plain(token) for name, token in tokens.items()}
         since = reader.confirmed_at
-        own["text.reason"], own["html.reason"] = self._reason(since.date() if since else None)
+        own["text.reason"], own["html.reason"] = self._reason(
+            since.date() if since else None, bool(reader.preferences.taste)
+        )
         own["text.address"], own["html.address"] = self._address(reader.email)
         return own
 
@@ -106,7 +108,7 @@ class Press:
         second |= {"summary": summary[1], "subject": subject}
         second["preheader"] = self._html.own("preheader", self._wording.preheader(said, items))
         segments = [*head[:-1], *text[:-1], *self._html.segments(second, titled, kept)]
-        holes = [*outer, *self._text.holes, *self._html.holes]
+        holes = [*outer, *self._text.holes(kept.papers), *self._html.holes(kept.papers)]
         chunks = [b""] * (2 * len(segments) - 1)
         chunks[::2] = segments
         return Sheet(chunks, holes)
@@ -119,8 +121,8 @@ class Press:
             return (encode_plain(address.encode("ascii")),) * 2
         return self._both("address", filters.one_line(address))
 
-    def _say_reason(self, since: date | None) -> tuple[bytes, bytes]:
-        return self._both("reason", self._renderer.reason(since))
+    def _say_reason(self, since: date | None, rated: bool) -> tuple[bytes, bytes]:  # noqa: FBT001 - remembered
+        return self._both("reason", self._renderer.reason(since, rated=rated))
 
     def _say_title(self, form: Form) -> tuple[bytes, bytes]:
         return self._both("title", self._wording.title(form))

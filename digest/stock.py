@@ -67,9 +67,13 @@ class Stretch:
 
 
 class Card(NamedTuple):
-    """One paper of a part, encoded; where its quotation is, and how many bytes it is decoded."""
+    """One paper of a part, encoded: up to the reader's ticket, and what follows that.
+
+    ``quote`` is where its quotation is, ``size`` how many bytes it is decoded.
+    """
 
     whole: bytes
+    after: bytes
     quote: slice
     size: Size
 
@@ -89,7 +93,6 @@ class Part:
         self._frame = size(part.head) + size(part.foot)
         self._head = Stretch(["before", *self._chunks(part.head)])
         self._foot = Stretch([*self._chunks(part.foot), closing])
-        self.holes = (*self._head.holes, *self._foot.holes)
         section = part.sections[0]
         opening = dict(section.opening)
         self._open, self._list = (encode_piece(opening[name]) for name in ("heading", "list"))
@@ -104,14 +107,16 @@ class Part:
         ]
         self._cards = dict(zip(ids, map(self._card, part.papers), strict=True))
         self._whole = {name: card.whole for name, card in self._cards.items()}
+        self._after = {name: card.after for name, card in self._cards.items()}
         self._bytes = {name: sum(card.size) for name, card in self._cards.items()}
 
     def _card(self, pieces: Sequence[tuple[str, str]]) -> Card:
         found = dict(pieces)
-        card, quote, rest = (encode_piece(found[name]) for name in ("card", "quote", "rest"))
+        names = ("card", "quote", "rest", "after")
+        card, quote, rest, after = (encode_piece(found[name]) for name in names)
         quoted = size([("quote", found["quote"])])
         place = slice(len(card), len(card) + len(quote))
-        return Card(card + quote + rest, place, Size(size(pieces) - quoted, quoted))
+        return Card(card + quote + rest, after, place, Size(size(pieces) - quoted, quoted))
 
     def _number(self, number: int, row: Mapping[str, str], around: tuple[str, str]) -> bytes:
         before, after = (encode_piece(row.get(name, "")) for name in around)
@@ -125,9 +130,14 @@ class Part:
         return encode_piece((_in_html if self.kind == "html" else _in_text)(name, value))
 
     def segments(self, said: Mapping[str, bytes], groups: Titled, kept: Fit) -> list[bytes]:
-        """The part for one selection, as what stands around ``holes``."""
+        """The part for one selection, as what stands around its holes."""
         head, foot = self._head.segments(said), self._foot.segments(said)
-        return [*head[:-1], b"".join((head[-1], *self._rows(groups, kept), foot[0])), *foot[1:]]
+        first, *rows, last = self._rows(groups, kept)
+        return [*head[:-1], head[-1] + first, *rows, last + foot[0], *foot[1:]]
+
+    def holes(self, papers: int) -> list[str]:
+        """What stands between the segments of so many papers."""
+        return [*self._head.holes, *["ticket"] * papers, *self._foot.holes]
 
     def fit(self, groups: Titled) -> Fit:
         """How much of these papers has room."""
@@ -148,20 +158,22 @@ class Part:
         return found
 
     def _rows(self, groups: Titled, kept: Fit) -> list[bytes]:
-        """The papers under their headings: of each its number and its card."""
-        found, number = list[bytes](), 0
+        """The papers under their headings, around the tickets: of each its number and its card."""
+        found, number, before = list[bytes](), 0, b""
         for title, ids in groups:
             names = ids[: max(0, kept.papers - number)]
             if not names:
                 break
-            rows = [b""] * (2 * len(names))
-            rows[::2] = self._numbered[number : number + len(names)]
-            rows[1::2] = map(self._whole.__getitem__, names)
+            numbers = self._numbered[number : number + len(names)]
+            cards = [*map(self._whole.__getitem__, names)]
             for at in range(max(0, kept.quotes - number), len(names)):
-                rows[2 * at + 1] = self._cards[names[at]].brief()
-            found += (self._heading(title), *rows, self._end)
+                cards[at] = self._cards[names[at]].brief()
+            *between, end = map(self._after.__getitem__, names)
+            openings = (before + self._heading(title), *between)
+            found += map(b"".join, zip(openings, numbers, cards, strict=True))
+            before = end + self._end
             number += len(names)
-        return found
+        return [*found, before]
 
     def _chunks(self, pieces: Iterable[tuple[str, str]]) -> Iterable[Chunk]:
         for name, text in pieces:

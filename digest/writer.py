@@ -91,12 +91,13 @@ class Writer:
             name, data = self._digest(claim, edition, now)
         else:
             name, data = self._letter(claim, edition, now)
-        head, sender = self._head, self._head.address
+        head, sender, trace = self._head, self._head.address, ""
         if head.bounces:
             sender = verp.verp(self._signer, claim.delivery_id, claim.address, head.bounces)
+            trace = name[1:].partition("@")[0]
         if head.seal:
             data = head.seal.sign(data, now)
-        return Envelope(sender, claim.address, name, data, clean=True)
+        return Envelope(sender, claim.address, name, data, clean=True, trace=trace)
 
     def words(self, claim: Claim, edition: Edition | None, now: datetime) -> MailText:
         """The mail of a claim as people read it, rendered for itself: for previews, and letters.
@@ -112,7 +113,8 @@ class Writer:
         by_id = {item.paper.id: item for item in edition.items}
         items = [by_id[name] for name in claim.paper_ids]
         reader, form = claim.subscriber, _form(claim)
-        to = self.links(reader, edition)
+        ticket = links.ticket(self._signer, claim.delivery_id, reader.key)
+        to = replace(self.links(reader, edition), ticket=ticket)
         return self._renderer.digest(edition, items, self._sections, to, reader, form=form)
 
     def _digest(self, claim: Claim, edition: Edition, now: datetime) -> tuple[str, bytes]:
@@ -125,6 +127,7 @@ class Writer:
             "preferences": seal(links.PREFERENCES, content),
             "unsubscribe": leave,
             "edition": seal(links.EDITION, links.content(edition.id, key)),
+            "ticket": links.ticket(self._signer, claim.delivery_id, key).encode("ascii"),
         }
         name = links.message_id(self._signer, edition.id, key, self._domain)
         own = press.own(reader, tokens)
@@ -175,6 +178,8 @@ class Writer:
             preferences=f"{base}/preferences/{preferences}",
             unsubscribe=f"{base}/unsubscribe/{unsubscribe}",
             edition=f"{base}/editions/{edition.day}?mail={mail}" if edition else "",
+            rate=f"{base}/rate" if edition else "",
+            ticket="-",
         )
 
     def _press(self, edition: Edition) -> Press:

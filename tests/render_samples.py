@@ -47,6 +47,8 @@ LINKS = MailLinks(
     unsubscribe=f"https://papers.example.org/unsubscribe/{TOKEN}",
     edition="https://papers.example.org/editions/2026-01-15?mail=1&key=abc",
     confirm=f"https://papers.example.org/confirm/{TOKEN}",
+    rate="https://papers.example.org/rate",
+    ticket="123456-0123456789abcdef01234567",
 )
 MORNING = datetime(2026, 1, 15, 6, tzinfo=UTC)
 READER = Subscriber(
@@ -172,9 +174,12 @@ def pages(bad: str, address: str) -> dict[str, dict[str, object]]:
         "ask": {"title": bad, "text": [bad], "action": address, "button": bad, "links": links}
         | {"fields": [(bad, bad)]},
         "preferences": {"action": address, "reader": hostile_reader(bad), "zones": zones}
+        | {"rated": 1, "weighed": [(bad, 1.2)]}
         | {"hours": range(24), "weekdays": [(0, bad)], "categories": [(bad, bad)]}
         | {"paper_choices": range(1, 41), "errors": errors, "notice": bad}
         | {"today": date(2026, 1, 15), "unsubscribe_url": address},
+        "rate": {"paper": issue.items[0].paper, "said": "more", "done": "more", "action": address}
+        | {"counts": [(bad, 1.2), (bad, 1.2)]},
         "edition": {"edition": issue, "items": issue.items, "sections": sections}
         | {"earlier": address, "later": address, "personal": True, "topics": (bad,)},
         "editions": {

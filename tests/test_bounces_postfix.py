@@ -5,6 +5,7 @@ Far end: smtplab, which misbehaves by recipient. Postfix gives up after four sec
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -102,11 +103,19 @@ def envelope(app, number: int, recipient: str, sender: str = "") -> Envelope:
         recipient=recipient,
         message_id=name,
         data=compose(mail),
+        trace=name[1:].partition("@")[0],
     )
 
 
-def test_every_kind_of_failure_comes_back_and_is_understood(app, tmp_path):
-    readers = [*EXPECTED, *FINE]
+def test_every_kind_of_failure_comes_back_and_is_understood(app, tmp_path, monkeypatch):
+    readers, reports = [*EXPECTED, *FINE], []
+    take = app.intake.returns.mail
+
+    def kept(data, *rest):
+        reports.append(data)
+        return take(data, *rest)
+
+    monkeypatch.setattr(app.intake.returns, "mail", kept)
     app.subscriptions.add([(one, preferences()) for one in readers], NOON)
 
     async def journey(far: int) -> None:
@@ -133,6 +142,10 @@ def test_every_kind_of_failure_comes_back_and_is_understood(app, tmp_path):
     assert found == EXPECTED
     assert not any("@" in event.text for event, _, _ in app.store.bounces.recent())
     assert {event.delivery_id for event, _, _ in app.store.bounces.recent()} == {1, 2, 3, 4}
+    # They name the mail as it was called (ENVID), and bring back its headers alone (RET=HDRS).
+    named = [re.search(rb"Original-Envelope-Id: (d\.\d)\.", one)[1] for one in reports]
+    assert sorted(named) == [b"d.1", b"d.2", b"d.3", b"d.4"]
+    assert all(b"Content-Type: text/rfc822-headers" in one for one in reports)
 
 
 def test_a_mail_to_the_unsubscribe_address_ends_the_subscription(app):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
+from conftest import absent
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -204,7 +205,7 @@ def test_it_verifies_after_a_real_postfix_has_had_it(postfix_installed):  # noqa
 def test_opendkim_verifies_it(tmp_path):
     program = os.environ.get("OPENDKIM") or shutil.which("opendkim", path="/usr/sbin:/usr/bin")
     if not program:
-        pytest.skip("no opendkim (optional: Debian's package, or its path in OPENDKIM)")
+        absent("no opendkim (Debian's package, or its path in OPENDKIM)")
     by = signer("rsa")
     keys, config = tmp_path / "keys", tmp_path / "conf"
     keys.write_text("".join(f"{name} {text}\n" for name, text in by.records()))

@@ -61,11 +61,27 @@ def test_a_mail_leaves_with_an_address_of_its_own_to_come_back_to_and_one_to_lea
         assert len({mail.sender for mail in seen}) == 2
         for mail in seen:
             assert mail.sender.startswith("bounce+")
+            assert mail.message_id == f"<{mail.trace}@example.org>"
             header = message_from_bytes(mail.data)["List-Unsubscribe"]
             address = header.partition("<mailto:")[2].partition("?")[0]
             key = house.app.subscriptions.fingerprint(mail.recipient)
             reader = house.store.roster.find(fingerprint=key)
             assert read_unsubscribe(signer, address.replace("%2B", "+")) == reader.key
+
+
+def test_without_a_mailbox_for_them_no_reports_are_asked_for(store_url):
+    seen = []
+
+    async def look(window):
+        seen.extend(window)
+
+    source = FakeSource(papers(1, signals=[signal(5.0)]))
+    with installed(store_url, source, mailer=FakeMailer(before=look)) as house:
+        house.join("ann")
+        house.collect()
+        house.queue()
+        house.deliver()
+    assert [mail.trace for mail in seen] == [""]
 
 
 def test_a_refusal_at_the_door_ends_the_mail_to_an_address_that_does_not_exist(queued):

@@ -76,6 +76,7 @@ def spliced(issue, chosen):
     """What a mail program makes of the parts that the press prints for a reader."""
     press = Press(RENDERER, issue, SECTIONS, LINKS, READER)
     tokens = {name: split_link(getattr(LINKS, name))[1].encode() for name in NAMES}
+    tokens["ticket"] = LINKS.ticket.encode()
     mail = press.sheet([one.paper.id for one in chosen]).fill(press.own(READER, tokens))
     boundary = mime.boundary(issue.id)
     head = f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'.encode()

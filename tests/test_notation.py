@@ -78,7 +78,9 @@ PROSE = [
     (r"done.\footnote{Not yet.} \cite{K24}", "done. (Not yet.) [K24]"),
     (r"M\textsuperscript{3}FD, 360{\deg}", "M³FD, 360°"),
     (r"\begin{itemize}\item one \item two\end{itemize}", "• one • two"),
-    (r"We propose \method{}, \foo{bar}, \3", r"We propose \method, \foo{bar}, \3"),  # stays
+    (r"We propose \method{}, (\ours) and \Lens", "We propose method, (ours) and Lens"),
+    (r"$\Vol(A_t)$ of \tildeO", "Vol(Aₜ) of tildeO"),
+    (r"\foo{bar}, \3, \n", r"\foo{bar}, \3, \n"),  # says more, or no name: stays
     (r"\LaTeX{} is, \eg, \textless", "LaTeX is, e.g., <"),
     ("10^-3, O(n^2), M^3Net, c^*", "10⁻³, O(n²), M³Net, c*"),  # scripts without maths
     ("TreeGen_ReLU, _this_, ^_^, snake_case_1", "TreeGen_ReLU, _this_, ^_^, snake_case_1"),

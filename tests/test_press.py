@@ -61,9 +61,11 @@ def test_a_spliced_mail_is_what_rendering_it_whole_gives(issue, reader, token, d
             name: f"{LINKS.home}/{name}/{token}"
             for name in ("preferences", "unsubscribe", "edition")
         },
+        ticket=token[:40],
     )
     press = Press(RENDERER, issue, SECTIONS, links, OTHER, head=lambda s: [s.encode()])
     tokens = {name: split_link(getattr(links, name))[1].encode() for name in NAMES}
+    tokens["ticket"] = links.ticket.encode()
     selections = st.lists(
         st.sampled_from(issue.items), min_size=1, unique_by=lambda one: one.paper.id
     )

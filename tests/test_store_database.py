@@ -370,6 +370,8 @@ READS = {
     "bounces.recent": lambda s: s.bounces.recent(),
     "bounces.paused_domains": lambda s: s.bounces.paused_domains(NOON),
     "bounces.alerts": lambda s: s.bounces.alerts(NOON),
+    "ratings.mailed": lambda s: s.ratings.mailed(1),
+    "ratings.of": lambda s: s.ratings.of("k"),
     "ledger.papers_of": lambda s: s.ledger.papers_of("x", "k"),
     "fence.check": lambda s: s.fence.check(),
 }
@@ -389,6 +391,8 @@ WRITES = {
     "subscribers.erase": lambda s: s.subscribers.erase("k"),
     "subscribers.forget_attempts": lambda s: s.subscribers.forget_attempts(NOON),
     "subscribers.forget_unconfirmed": lambda s: s.subscribers.forget_unconfirmed(NOON),
+    "ratings.rate": lambda s: s.ratings.rate("k", "p", None, NOON, lambda _: ""),
+    "ratings.forget": lambda s: s.ratings.forget("k"),
     "bounces.record": lambda s: s.bounces.record(feedback(), "", DAY, lambda *_: COUNTED),
     "bounces.remember": lambda s: s.bounces.remember(feedback()),
     "bounces.forget": lambda s: s.bounces.forget(NOON),

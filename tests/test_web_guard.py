@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from website import BASE, KEY, SCOPES, Clock, fresh_app, mail, received, website
 
 from digest import links
-from digest.web import create, health, joining, mailbox, preferences, reading
+from digest.web import create, health, joining, mailbox, opinions, preferences, reading
 from digest.web.guard import MOST_BYTES
 
 EMAIL = "ada@example.org"
@@ -39,7 +39,7 @@ def calm(tmp_path_factory):
 
 def routes(method):
     """The addresses that take this method, with their parts in braces."""
-    parts = (reading, joining, preferences, health, mailbox)
+    parts = (reading, joining, preferences, opinions, health, mailbox)
     found = [route for part in parts for route in part.routes.routes if method in route.methods]
     return sorted({route.path for route in found})
 
@@ -52,8 +52,11 @@ def addresses(site, method):
     values = {"name": ("2026-01-15", "2026-01-14", "x"), "number": ("1", "2", "x")}
     made = [site.token(scope, one) for scope in SCOPES for one in readers]
     values["token"] = (*made, "made-up")
+    tickets = [links.ticket(site.app.signer, number, one.key) for number, one in enumerate(readers)]
+    values["rank"] = [f"{rank}/{one}" for rank in ("1", "x") for one in (*tickets, "made-up")]
     yield from ("/nowhere", "/static/style.css", "/static/zone.js", "/static/nothing", "//", "/a/b")
-    for path in routes(method):
+    for route in routes(method):
+        path = route.replace("/{ticket}", "")  # goes with the rank
         part = re.search(r"\{(\w+)\}", path)
         for value in values[part[1]] if part else [""]:
             yield path.replace(part[0], value) if part else path

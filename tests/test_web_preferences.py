@@ -279,7 +279,7 @@ def test_the_download_is_everything_about_the_reader_and_about_nobody_else(site,
     assert answer.headers["content-type"] == "application/json"
     assert "attachment" in answer.headers["content-disposition"]
     data = answer.json()
-    assert set(data) == {"subscriber", "consents", "mails"}
+    assert set(data) == {"subscriber", "consents", "mails", "ratings"}
     assert data["subscriber"]["email"] == EMAIL
     assert "ben@example.org" not in answer.text
     assert site.app.subscriptions.fingerprint(EMAIL) not in answer.text

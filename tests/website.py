@@ -1,7 +1,9 @@
 """A whole installation on a SQLite file, for tests of the web door: clock, readers, pages."""
 
 import asyncio
+import socket
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from datetime import datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
+import uvicorn
 from make import NOON, edition
 from starlette.testclient import TestClient
 
@@ -158,3 +161,18 @@ def mail(html="<html><head></head><body>Hello</body></html>", subject="Hello"):
     made.add_alternative(html, subtype="html")
     made.set_boundary("b7")
     return made.as_bytes()
+
+
+@contextmanager
+def served(pages):
+    """Serves the pages on loopback, in a thread; the address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(pages, access_log=False, log_level="error", lifespan="off")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(10)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from typing import Annotated
 
 import typer
 
@@ -10,6 +11,7 @@ from digest import parts
 from digest.app import App
 from digest.cli import domain, show
 from digest.cli.options import Config, application
+from digest.cli.records import asker
 from digest.errors import ConfigError, DigestError, SourceError
 from digest.intake import dkim_signer
 from digest.mailer.smtp import SmtpMailer
@@ -29,11 +31,17 @@ def upgrade(config: Config = None) -> None:
     show.say(f"{store} is at this version.")
 
 
-def doctor(config: Config = None) -> None:
-    """Check settings, database, relay and sources, and say what to do about what is wrong."""
-    app = application(config)
+def doctor(
+    config: Config = None,
+    dns: Annotated[
+        str,
+        typer.Option(help="Ask this DNS server (9.9.9.9, 127.0.0.1@5353), or none; default: ours."),
+    ] = "",
+) -> None:
+    """Check settings, database, relay, sources and DNS, and say what to do about what is wrong."""
+    app, ask = application(config), asker(dns)
     rows = [(name, *_try(check)) for name, check in _checks(app)]
-    rows += domain.advice(app)
+    rows += domain.advice(app, ask)
     show.table("Doctor", ("what", "", "result"), rows)
     if any(mark == "✗" for _, mark, _ in rows):
         raise typer.Exit(1)

@@ -1,7 +1,7 @@
 """``digest preview`` and ``digest previews``: every kind of mail as a file, and nothing is sent."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,14 +13,25 @@ from digest.app import App
 from digest.cli import show
 from digest.cli.options import Config, Now, application
 from digest.errors import InputError
-from digest.model import Claim, Edition, Item, MailKind, MailText, Preferences, Subscriber
+from digest.model import (
+    Claim,
+    Edition,
+    Gap,
+    Item,
+    MailKind,
+    MailText,
+    Preferences,
+    Revision,
+    Subscriber,
+)
 from digest.model import SubscriberState as State
 
 
 class Kind(StrEnum):
-    """What there is to see: the digest in its three forms, and the letters."""
+    """What there is to see: the digest in its forms, and the letters."""
 
     DAILY = "daily"
+    NEWS = "news"  # a daily one that tells of days without an edition, and of a revised paper
     WEEKLY = "weekly"
     RETURN = "return"
     CONFIRM = "confirm"
@@ -30,8 +41,9 @@ class Kind(StrEnum):
     GOODBYE = "goodbye"
 
 
-DIGESTS = (Kind.DAILY, Kind.WEEKLY, Kind.RETURN)
+DIGESTS = (Kind.DAILY, Kind.NEWS, Kind.WEEKLY, Kind.RETURN)
 NEW = "new@example.org"
+DAY = timedelta(days=1)
 
 Day = Annotated[str, typer.Option(help="The edition of this date (default: as of now).")]
 
@@ -102,6 +114,22 @@ def claim_of(app: App, kind: Kind, edition: Edition, number: int = 0) -> Claim:
     )
 
 
+def shown(kind: Kind, edition: Edition) -> Edition:
+    """The edition that this kind of mail comes from: for ``news`` with something to tell."""
+    if kind is not Kind.NEWS or not edition.items:
+        return edition
+    paper, days = edition.items[-1].paper, (edition.day - DAY, edition.day - 2 * DAY)
+    quiet = f"nothing new since {days[1] - DAY:%A %d %B}, 04:00 UTC"
+    url = paper.links.get("paper", "")
+    told = replace(
+        edition.colophon,
+        since=edition.colophon.since or days[1] - DAY,
+        gaps=edition.colophon.gaps or tuple(Gap(day=day, why=quiet) for day in sorted(days)),
+        revised=edition.colophon.revised or (Revision(title=paper.title, version=2, url=url),),
+    )
+    return replace(edition, id=edition.id[::-1], colophon=told)
+
+
 def _wish(app: App, kind: Kind) -> Preferences:
     """What somebody chose who gets this kind of mail today."""
     today = app.clock().date()
@@ -110,7 +138,8 @@ def _wish(app: App, kind: Kind) -> Preferences:
     return replace(app.defaults, paused_until=today if kind is Kind.RETURN else None)
 
 
-def _write(app: App, kind: Kind, edition: Edition, out: Path) -> None:
+def _write(app: App, kind: Kind, pool: Edition, out: Path) -> None:
+    edition = shown(kind, pool)
     mail = app.writer.words(claim_of(app, kind, edition), edition, app.clock())
     text = out.with_suffix(".txt")
     if text == out:

@@ -20,8 +20,8 @@ CHUNK = "BDAT"
 class Chunking(Pipelining):
     """Up to ``flight`` mails whose end is not answered."""
 
-    def __init__(self, relay: Relay, *, sized: bool, flight: int) -> None:
-        super().__init__(relay, sized=sized)
+    def __init__(self, relay: Relay, *, sized: bool, reports: bool = False, flight: int) -> None:
+        super().__init__(relay, sized=sized, reports=reports)
         self._flight, self._flying = flight, 0
 
     def receive(self, data: bytes) -> list[bytes]:
@@ -49,7 +49,7 @@ class Chunking(Pipelining):
             # After a refusal the state is "indeterminate" (RFC 3030 section 2).
             self._say(b"RSET\r\n", RSET, parcel)
         self._flying, self._unfinished = self._flying + 1, False
-        envelope = f"{self._mail(parcel)}RCPT TO:<{parcel.recipient}>\r\n"
+        envelope = f"{self._mail(parcel)}{self._rcpt(parcel)}"
         self._out.append(envelope.encode("ascii"))
         self._expected += ((MAIL, parcel), (RCPT, parcel))
         if self._relay.chunks:

@@ -30,6 +30,7 @@ from digest.model import Outcome
 MAIL, RCPT, DATA, RSET = "MAIL", "RCPT", "DATA", "RSET"
 BODY, END = "the message", "the end of the message"
 DOT = b".\r\n"
+UNKNOWN = (501, 504, 555)  # parameters of a command that the server does not know, or not so
 
 
 class Conversation(ABC):
@@ -40,12 +41,12 @@ class Conversation(ABC):
     once it has looked whether something came in since.
     """
 
-    def __init__(self, relay: Relay, *, sized: bool) -> None:
+    def __init__(self, relay: Relay, *, sized: bool, reports: bool = False) -> None:
         self.open = True
         self.why = ""  # it is not open any more
         self.served = 0  # mails whose MAIL was written
         self.held = self.patient = False
-        self._relay, self._sized = relay, sized
+        self._relay, self._sized, self._reports = relay, sized, reports
         self._replies = Replies()
         self._expected: deque[tuple[str, Parcel | None]] = deque()
         self._out: list[bytes] = []
@@ -170,8 +171,14 @@ class Conversation(ABC):
         return parcel
 
     def _mail(self, parcel: Parcel) -> str:
+        """With its name, for reports that bring back its headers (RFC 3461 section 4)."""
         size = f" SIZE={len(parcel.data)}" if self._sized else ""
-        return f"MAIL FROM:<{parcel.sender}>{size}\r\n"
+        report = f" RET=HDRS ENVID={parcel.trace}" if self._reports and parcel.trace else ""
+        return f"MAIL FROM:<{parcel.sender}>{size}{report}\r\n"
+
+    def _rcpt(self, parcel: Parcel) -> str:
+        report = " NOTIFY=FAILURE,DELAY" if self._reports and parcel.trace else ""
+        return f"RCPT TO:<{parcel.recipient}>{report}\r\n"
 
     # ── What a reply makes of a mail ─────────────────────────────────────────────────────────────
 
@@ -179,7 +186,15 @@ class Conversation(ABC):
         """A 4xx or 5xx: at MAIL it is about the sender, later about this mail."""
         self._relay.complained(reply, at_mail=step == MAIL)
         text = self._relay.redact(reply.text)
-        return unsent(text, reply.code) if step == MAIL else refused(reply.code, text)
+        odd = step in (MAIL, RCPT) and self._asked_too_much(reply)
+        return unsent(text, reply.code) if step == MAIL or odd else refused(reply.code, text)
+
+    def _asked_too_much(self, reply: Reply) -> bool:
+        """Whether it may be the wish for reports that was refused; then it is the last such."""
+        odd = self._reports and reply.code in UNKNOWN and not self._relay.taken
+        if odd:
+            self._reports = self._relay.reports = False
+        return odd
 
     def _settle(self, parcel: Parcel, outcome: Outcome) -> None:
         assert self._window

@@ -83,12 +83,13 @@ async def connect(settings: Smtp, tls: ssl.SSLContext | None, hostname: str, rel
 
 def _driver(smtp: SMTP, settings: Smtp, relay: Relay) -> Conversation:
     """The fastest driver that the settings allow, EHLO offers and the relay has not forfeited."""
-    sized = smtp.supports_extension("size")
-    if not (settings.pipelining and relay.trusted and smtp.supports_extension("pipelining")):
-        return Sequential(relay, sized=sized)
-    if settings.bdat_window and smtp.supports_extension("chunking"):
-        return Chunking(relay, sized=sized, flight=settings.bdat_window)
-    return Pipelining(relay, sized=sized)
+    offers = smtp.supports_extension
+    sized, reports = offers("size"), relay.reports and offers("dsn")
+    if not (settings.pipelining and relay.trusted and offers("pipelining")):
+        return Sequential(relay, sized=sized, reports=reports)
+    if settings.bdat_window and offers("chunking"):
+        return Chunking(relay, sized=sized, reports=reports, flight=settings.bdat_window)
+    return Pipelining(relay, sized=sized, reports=reports)
 
 
 def _still_open(smtp: SMTP) -> SMTPProtocol:

@@ -25,7 +25,7 @@ class Pipelining(Conversation):
         if self._unfinished:
             self._unfinished = False
             self._say(b"RSET\r\n", RSET, parcel)
-        envelope = f"{self._mail(parcel)}RCPT TO:<{parcel.recipient}>\r\nDATA\r\n"
+        envelope = f"{self._mail(parcel)}{self._rcpt(parcel)}DATA\r\n"
         self._out.append(envelope.encode("ascii"))
         self._expected += ((MAIL, parcel), (RCPT, parcel), (DATA, parcel))
 

@@ -45,6 +45,7 @@ class Relay:
         self.taken = 0  # mails that it has accepted
         self.trust = Trust.UNPROVEN
         self.chunks = False  # it was seen to take BDAT
+        self.reports = True  # where its EHLO offers to report as we ask (DSN), it knows how
         self._clock = clock
         self._closed_after = 0  # mails on the connection that it closed of itself
         self._pacer = Pacer()

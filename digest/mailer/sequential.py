@@ -59,7 +59,7 @@ class Sequential(Conversation):
             self._say(self._mail(parcel), MAIL, parcel)
         elif step == MAIL:
             parcel.answered = True
-            self._say(f"RCPT TO:<{parcel.recipient}>\r\n", RCPT, parcel)
+            self._say(self._rcpt(parcel), RCPT, parcel)
         else:
             self._say(b"DATA\r\n", DATA, parcel)
 

@@ -36,12 +36,12 @@ class Parcel:
 
     __slots__ = (
         *("ahead", "answered", "clean", "data", "ended", "first", "number", "recipient"),
-        *("sender", "verdict"),
+        *("sender", "trace", "verdict"),
     )
 
     def __init__(self, number: int, sender: str, recipient: str, envelope: Envelope) -> None:
         self.number, self.sender, self.recipient = number, sender, recipient
-        self.data, self.clean = envelope.data, envelope.clean
+        self.data, self.clean, self.trace = envelope.data, envelope.clean, envelope.trace
 
     def begin(self, *, ahead: bool, first: bool) -> None:
         """Its MAIL is written: ``ahead`` of its turn, as the ``first`` on the connection."""

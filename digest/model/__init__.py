@@ -54,6 +54,7 @@ from digest.model.readers import (
     Consent,
     DueSlot,
     Preferences,
+    Rating,
     Subscriber,
     SubscriberState,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "Paper",
     "Preferences",
     "QueueView",
+    "Rating",
     "ReceivedMail",
     "Revision",
     "Ruling",

@@ -66,7 +66,9 @@ class Envelope(NamedTuple):
     """A finished mail: the envelope addresses and the exact bytes (CRLF) that go over the wire.
 
     ``clean`` promises that every line of ``data`` ends with CRLF and none begins with a dot, so
-    that nothing has to be checked and nothing stuffed. A tuple, since every mail is one.
+    that nothing has to be checked and nothing stuffed. ``trace`` is what a report about it shall
+    name it by (letters, digits and dots); without one no report is asked for. A tuple,
+    since every mail is one.
     """
 
     sender: str
@@ -74,17 +76,23 @@ class Envelope(NamedTuple):
     message_id: str
     data: bytes
     clean: bool = False
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailLinks:
-    """The addresses a mail carries for its reader; ``confirm`` only where there is to confirm."""
+    """The addresses a mail carries for its reader; ``confirm`` only where there is to confirm.
+
+    A paper is rated at ``rate``, then its rank in the edition, then the reader's ``ticket``.
+    """
 
     home: str
     preferences: str = ""
     unsubscribe: str = ""
     edition: str = ""
     confirm: str = ""
+    rate: str = ""
+    ticket: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

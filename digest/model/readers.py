@@ -15,9 +15,19 @@ class SubscriberState(StrEnum):
     LEFT = "left"
 
 
+class Rating(StrEnum):
+    """What a reader said of a paper."""
+
+    MORE = "more"  # like this
+    LESS = "less"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """What a reader chose. ``hour`` is local to ``zone``; no ``categories`` means all of them."""
+    """What a reader chose. ``hour`` is local to ``zone``; no ``categories`` means all of them.
+
+    ``taste`` is what their ratings come to, in the words of ``taste``; empty for who rated nothing.
+    """
 
     hour: int = 7
     zone: str = "UTC"
@@ -25,6 +35,7 @@ class Preferences:
     papers: int = 12
     categories: tuple[str, ...] = ()
     paused_until: date | None = None
+    taste: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ _LOOSE = {
     "^": re.compile(r"[-+]?\d+(?!\.?\d)|\*(?!\*)|[^\W\d_](?!\w)"),
     "_": re.compile(r"(?:\d+(?:\.\d+)?|[^\W\d_])(?!\w)"),
 }
+_MACRO = re.compile(r"[A-Za-z]{2,}")
 _NO_ARGUMENT = frozenset({"", "close", "maths", "script", "space"})
 
 
@@ -141,13 +142,22 @@ class Walk:
     # ── Tokens ───────────────────────────────────────────────────────────────────────────────────
 
     def command(self, token: Token, place: Place) -> str:
-        """What a command says; one that is not known stays, with its arguments."""
+        r"""What a command says; one that is not known stays, with its arguments.
+
+        Alone it is a macro of the authors' own, most often what they call their work ("we propose
+        \method, a …"): its name is read as a word.
+        """
         name = token.text.removeprefix("\\")
         if name in SYMBOLS:
             return self.symbol(name, place)
         act = self.actions.get(name)
         if act:
             return act(self, token, place)
+        opened = self.following(place).kind == "open"
+        empty = opened and self.following(place, 1).kind == "close"
+        if _MACRO.fullmatch(name) and (empty or not opened):
+            self.at += 2 * empty  # {} only ends the name
+            return self.operator(name, place) if place.maths else name
         pieces = [token.text]
         while (end := self.group_ahead(place)) is not None:
             self.at += 1

@@ -112,8 +112,9 @@ class Renderer:
             raise ValueError(f"edition {edition.id}: a digest without papers")
         groups = grouped(items, sections, reader.preferences.categories)
         words = self.wording(edition).words(groups, form)
+        since = reader.confirmed_at.date() if reader.confirmed_at else None
         said = asdict(words) | {
-            "reason": self.reason(reader.confirmed_at.date() if reader.confirmed_at else None),
+            "reason": self.reason(since, rated=bool(reader.preferences.taste)),
             "sent_to": filters.one_line(reader.email),
             "news": [line for line, _ in self._news(edition.colophon)],
             "read": self._read(edition.colophon),
@@ -159,10 +160,10 @@ class Renderer:
         macro: Callable[..., str] = getattr(template.module, what)
         return macro
 
-    def reason(self, since: date | None) -> str:
+    def reason(self, since: date | None, *, rated: bool = False) -> str:
         """Why a reader gets a digest, in one line; ``since`` they confirmed."""
         template = self._environment.get_template("mail/words/reason.txt.j2")
-        return filters.one_line(template.render(since=since))
+        return filters.one_line(template.render(since=since, rated=rated))
 
     def letter(
         self,

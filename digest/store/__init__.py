@@ -10,6 +10,7 @@ from digest.store.fence import Fence
 from digest.store.ledger import Ledger
 from digest.store.papers import Papers
 from digest.store.queue import Queue, Script
+from digest.store.ratings import Ratings
 from digest.store.roster import Roster
 from digest.store.subscribers import Subscribers
 
@@ -26,6 +27,7 @@ class Store:
         roster: all readers.
         ledger: deliveries.
         bounces: what came back, and domains that wait.
+        ratings: what readers say of papers.
         fence: whether they may go out.
         queue: the jobs of workers, where deliveries are sent by those.
     """
@@ -50,6 +52,7 @@ class Store:
         self.roster = Roster(self._database)
         self.ledger = Ledger(self._database, self.fence)
         self.bounces = Bounces(self._database)
+        self.ratings = Ratings(self._database)
 
     @property
     def is_sqlite(self) -> bool:

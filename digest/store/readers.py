@@ -28,7 +28,7 @@ WAITING = (DeliveryState.QUEUED.value, DeliveryState.DEFERRED.value)
 # What a Subscriber is made of, in the order that ``reader`` takes.
 PEOPLE = (
     *("id", "key", "email", "state", "created_at", "confirmed_at", "pending_email"),
-    *("hour", "zone", "days", "papers", "categories", "paused_until"),
+    *("hour", "zone", "days", "papers", "categories", "paused_until", "taste"),
 )
 
 
@@ -48,13 +48,13 @@ def reader(  # noqa: PLR0917 - in the order of the columns
     *chosen: Any,  # noqa: ANN401 - the columns of what was chosen
 ) -> Subscriber:
     """The value of the columns ``PEOPLE``; on the send path, so nothing is looked up by name."""
-    *rest, categories, paused_until = chosen
+    *rest, categories, paused_until, taste = chosen
     return Subscriber(
         id=name,
         key=key,
         email=email,
         state=_STATES[state],
-        preferences=_preferences(*rest, tuple(categories), paused_until),
+        preferences=_preferences(*rest, tuple(categories), paused_until, taste),
         created_at=created_at,
         confirmed_at=confirmed_at,
         pending_email=pending_email,
@@ -97,6 +97,7 @@ def _preferences(  # noqa: PLR0917 - as above
     papers: int,
     categories: tuple[str, ...],
     paused_until: date | None,
+    taste: str,
 ) -> Preferences:
     return Preferences(
         hour=hour,
@@ -105,6 +106,7 @@ def _preferences(  # noqa: PLR0917 - as above
         papers=papers,
         categories=categories,
         paused_until=paused_until,
+        taste=taste,
     )
 
 
@@ -152,6 +154,7 @@ def new_row(
         "fingerprint": fingerprint,
         "email": email,
         "created_at": now,
+        "taste": preferences.taste,
         **chosen(preferences),
     }
 

@@ -9,7 +9,7 @@ from sqlalchemy import Row, func, select
 from digest.model import Consent, MailKind, Preferences, Subscriber, SubscriberState
 from digest.store.database import Database
 from digest.store.readers import agree, new_row, subscriber, suppress, weekdays, write
-from digest.store.tables import CONSENT, DELIVERY, SELECTION, SUBSCRIBER
+from digest.store.tables import CONSENT, DELIVERY, RATING, SELECTION, SUBSCRIBER
 
 
 class Roster:
@@ -38,10 +38,12 @@ class Roster:
                 .outerjoin(SELECTION, SELECTION.c.id == DELIVERY.c.selection_id)
                 .where(DELIVERY.c.subscriber_id == row.id)
             )
+            ratings = select(RATING).where(RATING.c.subscriber_id == row.id)
             return {
                 "subscriber": _plain(row),
                 "consents": [_plain(one) for one in connection.execute(consents)],
                 "mails": [_plain(one) for one in connection.execute(mails)],
+                "ratings": [_plain(one) for one in connection.execute(ratings)],
             }
 
     def groups(self) -> Sequence[tuple[int, str, frozenset[int]]]:

@@ -108,6 +108,7 @@ class SubscriberRow(SQLModel, table=True):
     confirmed_at: datetime | None
     left_at: datetime | None
     pending_email: str | None
+    taste: str = Field(default="")
 
 
 def _reader() -> Any:  # noqa: ANN401 - what sa_column_args takes
@@ -126,6 +127,16 @@ class ConsentRow(SQLModel, table=True):
     network: str
     agent: str
     text: str
+
+
+class RatingRow(SQLModel, table=True):
+    """What one reader says of one paper; erased with the reader."""
+
+    __tablename__: ClassVar[Any] = "rating"
+    subscriber_id: int = Field(sa_type=BigInteger, sa_column_args=_reader(), primary_key=True)
+    paper_id: str = Field(foreign_key="paper.id", primary_key=True)
+    said: str
+    at: datetime
 
 
 class SuppressionRow(SQLModel, table=True):
@@ -276,6 +287,6 @@ for _column in (column for table in _tables.values() for column in table.columns
 PAPER, SIGNAL, VISIT, LOOK = (_tables[name] for name in ("paper", "signal", "visit", "look"))
 EDITION, SUBSCRIBER = _tables["edition"], _tables["subscriber"]
 CONSENT, SUPPRESSION, ATTEMPT = (_tables[n] for n in ("consent", "suppression", "attempt"))
-DELIVERY, FENCE = _tables["delivery"], _tables["fence"]
+DELIVERY, FENCE, RATING = (_tables[name] for name in ("delivery", "fence", "rating"))
 BATCH, SELECTION, LEASE = (_tables[name] for name in ("batch", "selection", "lease"))
 FEEDBACK, PAUSE, NONCE = (_tables[name] for name in ("feedback", "pause", "nonce"))

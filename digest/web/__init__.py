@@ -3,6 +3,7 @@
 reading      /  /editions  /editions/{day}                  anybody
 joining      /subscribe  /confirm/{token}  /unsubscribe/{token}
 preferences  /preferences/{token} …                         who has the link
+opinions     /rate/{rank}/{ticket}                          who has the mail
 webhooks     /webhooks/ses  /webhooks/mailgun               mail providers, where configured
 health       /healthz  /readyz                              the operator's machines
 mailbox      /inbox …                                       the demonstration only
@@ -16,7 +17,7 @@ from fastapi.staticfiles import StaticFiles
 
 from digest.app import App
 from digest.settings import resource
-from digest.web import health, joining, mailbox, preferences, reading, webhooks
+from digest.web import health, joining, mailbox, opinions, preferences, reading, webhooks
 from digest.web.answers import handle_errors
 from digest.web.guard import Guard
 
@@ -44,7 +45,7 @@ def create(
         lifespan=lifespan,
     )
     web.state.service = app
-    for part in (reading, joining, preferences, webhooks, health):
+    for part in (reading, joining, preferences, opinions, webhooks, health):
         web.include_router(part.routes)
     if inbox is not None:
         web.state.inbox = inbox

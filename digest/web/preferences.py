@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from digest import links, preferences
+from digest import links, preferences, taste
 from digest.app import App
 from digest.errors import InputError
 from digest.model import Preferences, Subscriber
@@ -52,6 +52,8 @@ def show(
         errors=errors or {},
         notice=notice,
         today=_today(app, reader),
+        rated=app.opinions.count(reader),
+        weighed=taste.told(reader.preferences.taste),
         unsubscribe_url=f"/unsubscribe/{leave}",
     )
 
@@ -116,6 +118,15 @@ def move(
     post_soon(app, later)
     text = "If the new address can be used, a mail with a confirmation link is on its way to it"
     return show(app, token, reader, notice=f"{text}. Until then nothing changes.")
+
+
+@routes.post("/forget")
+def forget(app: Service, token: str) -> HTMLResponse:
+    """Drops what the reader said of papers; without any, that is as good as once."""
+    reader = app.subscriptions.reader(token, app.clock())
+    app.opinions.forget(reader)
+    reader = app.subscriptions.reader(token, app.clock())
+    return show(app, token, reader, notice="Your ratings are forgotten.")
 
 
 @routes.get("/data.json")
