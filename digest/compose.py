@@ -118,7 +118,7 @@ class Pool:
         self.edition = edition
         self._sections = tuple(sections)
         self._items = {s.name: [i for i in edition.items if i.section == s.name] for s in sections}
-        self._all = edition.items
+        self._all, self._order = edition.items, taste.Order(edition.items)
         self._wanted = lru_cache(_TASTES)(self._of_interest)
         self._chosen = lru_cache(_TASTES)(self._choose)
 
@@ -170,13 +170,10 @@ class Pool:
         }
         if BEYOND in found:
             found[BEYOND] = [item for item in self._all if not _wanted(item, categories)]
-        order = _current if form is Form.DAILY else _lasting
-        if mine:
+        if mine or form is not Form.DAILY:
+            places = self._order.places(mine, lasting=form is not Form.DAILY)
             for items in found.values():
-                items.sort(key=lambda i: order(i) + taste.lean(mine, i.paper), reverse=True)
-        elif form is not Form.DAILY:
-            for items in found.values():
-                items.sort(key=order, reverse=True)
+                items.sort(key=lambda item: places[item.paper.id], reverse=True)
         return found
 
 
@@ -275,16 +272,6 @@ def load(data: bytes | str) -> tuple[tuple[Item, ...], Colophon]:
 
 def _wanted(item: Item, categories: Collection[str]) -> bool:
     return not categories or not set(categories).isdisjoint(item.paper.categories)
-
-
-def _current(item: Item) -> float:
-    """The logarithm of the score: an edition's own order."""
-    return sum(term.value for term in item.terms)
-
-
-def _lasting(item: Item) -> float:
-    """The logarithm of the score without its freshness: what is as good on any day of a week."""
-    return sum(term.value for term in item.terms if term.name != "freshness")
 
 
 def _frozen(
