@@ -122,21 +122,20 @@ class Part:
 
     def _rows(self, groups: Numbered, kept: Fit) -> Iterator[Chunk]:
         """The papers under their headings, a hole after each for the ticket."""
-        found, own = list[bytes](), self.own
+        own, lead = self.own, b""
         before, after = self._around_number[0]
         for section, cards in groups:
             if cards[0][0] > kept.papers:
                 break
-            found += (self._heading, own("section", section.title), self._list)
+            lead += self._heading + own("section", section.title) + self._list
             for number, item in cards[: max(0, kept.papers + 1 - cards[0][0])]:
                 card = self.cards[item.paper.id]
                 shown = card.whole if number <= kept.quotes else card.brief
-                yield b"".join((*found, before, own("number", number), after, shown))
+                yield lead + before + own("number", number) + after + shown
                 yield "ticket"
-                found = [card.after]
-                before, after = self._around_number[1]
-            found.append(self._end)
-        yield b"".join(found)
+                lead, (before, after) = card.after, self._around_number[1]
+            lead += self._end
+        yield lead
 
     def _chunks(self, pieces: Iterable[tuple[str, str]]) -> Iterable[Chunk]:
         for name, text in pieces:
