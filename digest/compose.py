@@ -189,7 +189,7 @@ class Pool:
         return found
 
     def _shown(self, mine: str) -> Callable[[Item], float]:
-        """By what the chosen papers are ordered: what is expected of them, and the reader's taste."""
+        """By what chosen papers are ordered: what is expected of them, and the reader's taste."""
         if not mine:
             return expected
         places = self._order.places(mine, lasting=True)

@@ -18,7 +18,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -91,6 +91,13 @@ def ed25519_key(pem: bytes, selector: str, setting: str = "dkim.ed25519_key_file
     if not isinstance(private, Ed25519PrivateKey):
         raise ConfigError(f"{setting}: this is not an Ed25519 key")
     return Key(selector, private)
+
+
+def throwaway(*, ed25519: bool = False) -> Key:
+    """A key that nobody keeps: for who measures what signing costs."""
+    if ed25519:
+        return Key("measured2", Ed25519PrivateKey.generate())
+    return Key("measured", generate_private_key(public_exponent=65537, key_size=SHORTEST_KEY))
 
 
 def record(domain: str, key: Key) -> tuple[str, str]:

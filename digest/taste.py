@@ -1,6 +1,6 @@
 """What a reader's ratings do to the order of their papers: a rule, the same for everybody.
 
-    "more", "less" ─▶ of ─▶ weights of topics and authors, as a text ─▶ lean(paper) ─▶ compose.Pool
+    "more", "less" ─▶ of ─▶ weights of topics and authors, as a text ─▶ Order ─▶ compose.Pool
 
 Each rating counts for the paper's first topic, and more for its first and its last author. What
 it adds goes to the logarithm of a paper's score, for this one reader's order: no paper is shut out,
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from math import exp
 
-from digest.model import Paper, Rating
+from digest.model import Item, Rating
 
 TOPIC, MOST_TOPIC = 0.15, 0.6  # of a logarithm: one rating is worth a sixth more votes
 AUTHOR, MOST_AUTHOR = 0.4, 0.8
@@ -26,7 +26,7 @@ Weights = Mapping[str, float]
 
 
 def of(rated: Iterable[tuple[Rating, Sequence[str], Sequence[str]]]) -> str:
-    """What the ratings come to, as the text that ``lean`` reads; empty where they cancel out.
+    """What the ratings come to, as the text that ``read`` reads; empty where they cancel out.
 
     Args:
         rated: each rating with the paper's categories and authors, the latest first.
@@ -39,10 +39,31 @@ def of(rated: Iterable[tuple[Rating, Sequence[str], Sequence[str]]]) -> str:
     return json.dumps(weights, ensure_ascii=False) if weights else ""
 
 
-def lean(taste: str, paper: Paper) -> float:
-    """What the taste adds to the logarithm of the paper's score."""
-    weights = read(taste)
-    return sum(weights.get(name, 0.0) for name in _names(paper.categories, paper.authors))
+class Order:
+    """The papers of one edition, as anybody's taste would order them."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._papers = [
+            (
+                item.paper.id,
+                sum(term.value for term in item.terms),
+                sum(term.value for term in item.terms if term.name != "freshness"),
+                tuple(_names(item.paper.categories, item.paper.authors)),
+            )
+            for item in items
+        ]
+
+    def places(self, taste: str, *, lasting: bool) -> Mapping[str, float]:
+        """By paper: the logarithm of its score, leaning to the taste.
+
+        ``lasting`` leaves out its freshness: what is as good on any day of a week.
+        """
+        weights = read(taste)
+        return {
+            paper: (always if lasting else today)
+            + sum([weights[name] for name in names if name in weights])
+            for paper, today, always, names in self._papers
+        }
 
 
 def told(taste: str) -> Sequence[tuple[str, float]]:

@@ -84,7 +84,7 @@ class SmtpServer:
     async def __aenter__(self):
         self.stopping, self.news = asyncio.Event(), asyncio.Event()
         context = self.tls if self.implicit else None
-        self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0, ssl=context)
+        self.server = await asyncio.start_server(self.accept, "127.0.0.1", 0, ssl=context)
         self.port = self.server.sockets[0].getsockname()[1]
         return self
 
@@ -110,12 +110,16 @@ class SmtpServer:
             task.cancel()
         await asyncio.gather(*sessions, return_exceptions=True)
 
+    def accept(self, reader, writer):
+        """Begins a session; cancelled before it ran, it closes its connection all the same."""
+        task = asyncio.create_task(self.serve(reader, writer))
+        self.sessions.add(task)
+        task.add_done_callback(lambda _: (self.sessions.discard(task), writer.close()))
+
     async def serve(self, reader, writer):
         self.connections += 1
         self.open += 1
         self.most = max(self.most, self.open)
-        task = asyncio.current_task()
-        self.sessions.add(task)
         session = Session(self, reader, writer, self.connections)
         try:
             await session.run()
@@ -125,7 +129,6 @@ class SmtpServer:
             writer.transport.abort() if self.stopping.is_set() else None
         finally:
             self.open -= 1
-            self.sessions.discard(task)
             writer.close()
             # After a handshake that failed, asyncio's streams would wait for ever.
             with contextlib.suppress(OSError, asyncio.CancelledError):

@@ -430,7 +430,11 @@ def test_every_kind_of_mail_can_be_previewed_into_one_folder(digest, tmp_path):
     assert "No edition on " in text
     assert "Revised since an earlier edition: " in text
     written = {path.name for path in folder.iterdir()}
-    assert written == {f"{kind}.{suffix}" for kind in Kind for suffix in ("html", "txt")}
+    files = {f"{kind}.{suffix}" for kind in Kind for suffix in ("html", "txt")}
+    assert written == files | {"index.html"}
+    index = (folder / "index.html").read_text("utf-8")
+    assert set(re.findall(r'href="([^"]+)"', index)) == files
+    assert [subject for subject in subjects if subject not in index] == []
     assert "The week to" in (folder / "weekly.txt").read_text("utf-8")
     assert "While you were away" in (folder / "return.txt").read_text("utf-8")
     code, out, _ = digest("preview", *NOW, "--kind", "goodbye", "--out", tmp_path / "bye.html")

@@ -108,6 +108,22 @@ def test_the_policy_of_the_organisation_counts_for_its_parts(app, published):
     assert found["DMARC"] == ("✓", "_dmarc.example.org says 'v=DMARC1; p=reject'")
 
 
+@pytest.mark.parametrize(
+    ("relay", "mechanism"),
+    [
+        ("192.0.2.25", "ip4:192.0.2.25"),
+        ("2001:db8::25", "ip6:2001:db8::25"),
+        ("127.0.0.1", "ip4:ADDRESS"),
+        ("", "a:RELAY"),
+    ],
+)
+def test_a_relay_without_a_name_is_told_by_its_address(tmp_path, relay, mechanism):
+    app = fresh_app(f"sqlite:///{tmp_path}/d.db", None, smtp={"host": relay})
+    rows = {name: words for name, _, words in domain.advice(app, None)}
+    assert f'publish {SENDER} TXT "v=spf1 {mechanism} -all"' in rows["SPF"]
+    assert rows["reverse DNS"]
+
+
 def test_where_dns_does_not_answer_it_is_asked_once_and_the_rows_explain(app):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))

@@ -271,6 +271,25 @@ def test_the_mail_stands_in_its_frame_and_leads_to_its_own_edition(visit):
     expect(frame.get_by_role("heading", level=3)).to_have_text(titles)
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(375, "dark"), (1280, "light")])
+def test_a_paper_of_a_mail_is_rated_by_keyboard_without_javascript(visit, width, scheme):
+    page = visit("/inbox/3", width, java_script_enabled=False, color_scheme=scheme)
+    with page.context.expect_page() as opened:
+        page.frame_locator("iframe").get_by_role("link", name="More or less like this").last.click()
+    rating = opened.value
+    expect(rating.get_by_text("You have not said yet.")).to_be_visible()
+    assert fits(rating)
+    rating.get_by_role("button", name="Less like this").focus()
+    rating.keyboard.press("Enter")
+    expect(rating.get_by_role("heading", name="Thank you")).to_be_visible()
+    pressed = rating.get_by_role("button", pressed=True)
+    expect(pressed).to_have_text("Less like this")
+    rating.get_by_role("button", name="Take it back").focus()
+    rating.keyboard.press("Space")
+    expect(rating.get_by_role("heading", name="Taken back")).to_be_visible()
+    expect(pressed).to_have_count(0)
+
+
 def test_no_script_runs_in_the_frame_of_a_mail(visit):
     page = visit("/inbox/3")
     sandbox = page.locator("iframe").get_attribute("sandbox")

@@ -80,6 +80,15 @@ def test_no_page_lets_hostile_text_through(renderer, name, bad):
     assert "1337" not in html or "{{" not in bad
 
 
+@pytest.mark.parametrize("bad", HOSTILE, ids=lambda bad: ascii(bad[:16]))
+def test_the_list_of_previews_lets_no_hostile_subject_through(renderer, bad):
+    """Its links are to files beside it, so it is no page like the others."""
+    seen = Seen(renderer.page("previews", mails=[("daily", bad, 7)]))
+    assert seen.all("href") == ["daily.html", "daily.txt"]
+    assert (seen.wrong, seen.open) == ([], [])
+    assert not seen.tags("script", "img", "iframe", "b")
+
+
 @pytest.mark.parametrize("address", ADDRESSES, ids=lambda address: ascii(address[:24]))
 def test_no_page_or_mail_links_to_a_hostile_address(renderer, address):
     for name, context in pages("a", address).items():

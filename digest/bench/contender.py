@@ -8,8 +8,9 @@ What it needs to begin is made before ``ready``: several of them begin together.
 import asyncio
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
-from digest import mime
+from digest import dkim, mime
 from digest.app import App
 from digest.bench import invented, naive
 from digest.bench.meter import Meter, Usage
@@ -107,6 +108,22 @@ def compose(terms: Terms) -> Task:
     return lambda: _metered(lambda: _write(app, made, claims))
 
 
+def signed(terms: Terms, *, twice: bool = False) -> Task:
+    """The same, each mail signed by us (DKIM) with RSA; ``twice``: and with Ed25519."""
+    app = application(terms)
+    made = edition(app, terms)
+    app.writer.prepare(made)
+    keys = [dkim.throwaway(ed25519=second) for second in ((False, True) if twice else (False,))]
+    sign, claims = dkim.Signer("bench.invalid", keys).sign, _claims(made, terms)
+
+    def work() -> int:
+        for one in claims:
+            sign(app.writer.write(one, made, AT).data, AT)
+        return len(claims)
+
+    return lambda: _metered(work)
+
+
 def _claims(made: Edition, terms: Terms) -> list[Claim]:
     """What the ledger would hand out for so many mails."""
     chosen = invented.selections(terms.mails, terms.papers, personal=terms.personal)
@@ -187,6 +204,8 @@ TASKS: Mapping[str, Callable[[Terms], Task]] = {
     "send": send,
     "first": first,
     "compose": compose,
+    "signed": signed,
+    "signed_twice": partial(signed, twice=True),
     "whole": whole,
     "enqueue": enqueue,
     "batches": batches,

@@ -61,6 +61,8 @@ def compose(options: Options, told: Told) -> Report:
     contenders = [
         run("one selection for all", "compose"),
         run("each reader their own", "compose", personal=True),
+        run("one selection, signed (RSA)", "signed", mails=few),
+        run("… and by a second key (Ed25519)", "signed_twice", mails=few),
         run("the first mail of an edition", "first", mails=1),
         run("each mail rendered whole", "whole", mails=few),
         run("EmailMessage", "naive_compose", mails=few),

@@ -38,10 +38,9 @@ class Domains:
 
 
 def _spf(about: Domains, ask: Ask | None) -> Finding:
-    relay = about.relay or "RELAY"
     wanted = (
-        f'publish {about.envelope} TXT "v=spf1 a:{relay} -all", or the include of your provider, so'
-        " that the relay may send for the domain"
+        f'publish {about.envelope} TXT "v=spf1 {_mechanism(about.relay)} -all", or the include of'
+        " your provider, so that the relay may send for the domain"
     )
     if not ask:
         return YOURS, wanted
@@ -51,7 +50,15 @@ def _spf(about: Domains, ask: Ask | None) -> Finding:
     if not found or "+all" in found[0].lower():
         there = f", which now says {found[0]!r} and lets everybody" if found else ""
         return BAD, wanted + there
-    return GOOD, f"{about.envelope} says {found[0]!r}; {relay} has to be among those"
+    return GOOD, f"{about.envelope} says {found[0]!r}; what sends has to be among those"
+
+
+def _mechanism(relay: str) -> str:
+    """How SPF names the relay; one on this machine sends from an address that only DNS knows."""
+    if not _is_address(relay):
+        return f"a:{relay or 'RELAY'}"
+    address = ip_address(relay)
+    return f"ip{address.version}:{'ADDRESS' if address.is_loopback else address}"
 
 
 def _dkim(about: Domains, ask: Ask | None) -> Finding:

@@ -66,15 +66,18 @@ def previews(
     now: Now = "",
     day: Day = "",
 ) -> None:
-    """Write every kind of mail into a folder, without sending anything."""
+    """Write every kind of mail into a folder, with a page that lists them; nothing is sent."""
     app = application(config, now)
     edition = _edition(app, day)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError("folder", f"cannot make {folder}: {error.strerror}") from error
-    for kind in Kind:
-        _write(app, kind, edition, folder / f"{kind}.html")
+    made = {kind.value: _write(app, kind, edition, folder / f"{kind}.html") for kind in Kind}
+    mails = [(name, mail.subject, _kilobytes(mail)) for name, mail in made.items()]
+    index = folder / "index.html"
+    _save(index, app.renderer.page("previews", mails=mails))
+    show.say(f"All of them: {index}")
 
 
 def claim_of(app: App, kind: Kind, edition: Edition, number: int = 0) -> Claim:
@@ -138,23 +141,29 @@ def _wish(app: App, kind: Kind) -> Preferences:
     return replace(app.defaults, paused_until=today if kind is Kind.RETURN else None)
 
 
-def _write(app: App, kind: Kind, pool: Edition, out: Path) -> None:
+def _write(app: App, kind: Kind, pool: Edition, out: Path) -> MailText:
     edition = shown(kind, pool)
     mail = app.writer.words(claim_of(app, kind, edition), edition, app.clock())
     text = out.with_suffix(".txt")
     if text == out:
         raise InputError("out", f"--out {out}: the HTML goes there, and the text beside it as .txt")
+    _save(out, mail.html)
+    _save(text, mail.text)
+    show.say(f"Subject: {mail.subject}")
+    show.say(f"{_kilobytes(mail)} KB: {out} and {text}")
+    return mail
+
+
+def _save(out: Path, text: str) -> None:
     try:
-        out.write_text(mail.html, "utf-8")
-        text.write_text(mail.text, "utf-8")
+        out.write_text(text, "utf-8")
     except OSError as error:
         raise InputError("out", f"cannot write {error.filename}: {error.strerror}") from error
-    _tell(mail, out, text)
 
 
-def _tell(mail: MailText, out: Path, text: Path) -> None:
-    show.say(f"Subject: {mail.subject}")
-    show.say(f"{len(mail.html.encode()) / 1024:.0f} KB: {out} and {text}")
+def _kilobytes(mail: MailText) -> int:
+    """What the HTML weighs, as a mail program counts it."""
+    return round(len(mail.html.encode()) / 1024)
 
 
 def _edition(app: App, day: str) -> Edition:
