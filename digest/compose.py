@@ -31,6 +31,7 @@ from digest.ranking import NOBODY, Formula, Reading, Standing, rank
 NEW_FOR = timedelta(hours=24)  # a paper seen within this time makes an edition worth sending
 FRESH_DAYS = 2  # papers without votes are fresh for so many days after their announcement
 
+TRENDING, SLOW = "trending", "slow_burners"
 BEYOND = "beyond"  # the section for what is outside the topics a reader chose
 _TASTES = 1024  # what readers of the same preferences and history get is chosen once
 
@@ -47,10 +48,12 @@ def _fresh(reading: Reading) -> bool:
     return not reading.votes and reading.delay < FRESH_DAYS
 
 
-# Which papers a section takes; the order and the share of sections is the configuration's.
+# Which papers a section takes; the order and the share of sections is the configuration's. What two
+# of them would take belongs to the one with the smaller share.
 MEMBERS: Mapping[str, Callable[[Reading], bool]] = {
-    "trending": _trending,
+    TRENDING: _trending,
     "fresh": _fresh,
+    SLOW: lambda reading: reading.burning,
     BEYOND: lambda _: False,  # what is beyond a reader's topics depends on the reader
 }
 
@@ -86,11 +89,13 @@ def edition(
     pool: int,
     quiet_days: str = "skip",
     standing: Standing = NOBODY,
+    shown: Collection[str] = (),
 ) -> Edition:
     """Ranks ``candidates`` into the edition of ``cut``.
 
     Each section keeps at most ``pool`` papers. Without anything new within a day the edition is
-    empty (``quiet_days = "skip"``) and its note says why. ``standing`` is what is known of authors.
+    empty (``quiet_days = "skip"``) and its note says why. ``standing`` is what is known of authors,
+    ``shown`` what stood high on an earlier day (see ``tops.stood_high``).
     """
     newest = max((candidate.seen_at for candidate in candidates), default=None)
     if newest is None:
@@ -99,8 +104,9 @@ def edition(
         return _frozen(cut, day, (), f"nothing new since {newest:%A %d %B, %H:%M} UTC")
     kept = list[Item]()
     counts = dict.fromkeys((section.name for section in sections), 0)
-    for item, reading in rank(candidates, now, formula, standing):
-        name = next((s.name for s in sections if MEMBERS[s.name](reading)), None)
+    takers = sorted(sections, key=lambda section: section.share)
+    for item, reading in rank(candidates, now, formula, standing, shown):
+        name = next((s.name for s in takers if MEMBERS[s.name](reading)), None)
         if name is not None and counts[name] < pool:
             counts[name] += 1
             kept.append(replace(item, section=name, rank=len(kept) + 1))
@@ -166,6 +172,9 @@ class Pool:
         if BEYOND in found:
             found[BEYOND] = [item for item in self._all if not _wanted(item, categories)]
         if form is not Form.DAILY:
+            if found.get(SLOW) and TRENDING in found:  # over days nothing is slow
+                found[TRENDING] += found[SLOW]
+                found[SLOW] = []
             for items in found.values():
                 items.sort(key=_lasting, reverse=True)
         return found

@@ -9,9 +9,9 @@ edition, a reader one delivery a local date. ``delivery`` takes over from the qu
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from digest import colophon, compose, timetable
+from digest import colophon, compose, timetable, tops
 from digest.model import (
     Candidate,
     DueSlot,
@@ -25,6 +25,7 @@ from digest.ranking import Formula, Standing
 from digest.sources import Annotator, Source, look
 from digest.store import Store
 
+ONE = timedelta(days=1)
 LOOKS_KEPT = timedelta(days=90)
 FEEDBACK_KEPT = timedelta(days=400)  # the rule looks back a month, the operator a year
 ATTEMPTS_KEPT = timedelta(days=2)  # the limits look back a day
@@ -126,18 +127,27 @@ class Daily:
         plan = self._plan
         candidates = self._store.papers.window(now - plan.window, now)
         earlier = self._store.papers.earlier(now - plan.history, now) if plan.formula.cold else ()
+        day = timetable.editorial_day(now, plan.zone)
         made = compose.edition(
             candidates,
             now=now,
             cut=timetable.cut_at(now, plan.cut_hours),
-            day=timetable.editorial_day(now, plan.zone),
+            day=day,
             formula=plan.formula,
             sections=plan.sections,
             pool=plan.pool,
             quiet_days=plan.quiet_days,
             standing=Standing.of(earlier),
+            shown=self._stood_high(day),
         )
         return (self._told(made, candidates, now) if made.items else made), len(candidates)
+
+    def _stood_high(self, day: date) -> frozenset[str]:
+        """What stood high in the editions of earlier days that may have had today's candidates."""
+        bar, since = self._plan.formula.burners, day - self._plan.window
+        if not bar.best:
+            return frozenset()
+        return tops.stood_high(self._store.editions.lasts(since, day - ONE), bar.top)
 
     def _told(self, made: Edition, candidates: Sequence[Candidate], now: datetime) -> Edition:
         """The edition with what readers are told of how it came about."""

@@ -188,6 +188,16 @@ class GuardsPart(Part):
     exploration: bool = False
 
 
+class SlowBurnersPart(Part):
+    """The bar for papers that are noticed days later: see ``ranking.burners``; best 0: none."""
+
+    days: int = Field(default=2, ge=1, le=60)
+    votes: int = Field(default=10, ge=1)
+    share: float = Field(default=0.5, ge=0, le=1)
+    top: int = Field(default=12, ge=0)
+    best: int = Field(default=40, ge=0)
+
+
 class Ranking(Part):
     """The formula's numbers: see ``ranking``."""
 
@@ -195,6 +205,7 @@ class Ranking(Part):
     cold_start: bool = True
     history_days: int = Field(default=365, ge=1, le=3650)
     guards: GuardsPart = GuardsPart()
+    slow_burners: SlowBurnersPart = SlowBurnersPart()
 
     window_days: int = Field(default=7, ge=1, le=60)
     pool: int = Field(default=150, ge=1, le=2000)

@@ -32,7 +32,8 @@ from digest.model import (
 from digest.store.database import Database
 from digest.store.tables import LOOK, PAPER, SIGNAL, VISIT
 
-HALF_DAY = timedelta(hours=12)  # growth is told from what was counted so long before
+# Growth is told from what was counted so long before.
+HALF_DAY, A_DAY = timedelta(hours=12), timedelta(hours=20)
 CHUNK = 500  # rows a statement: SQLite allows 32,766 parameters
 
 
@@ -75,7 +76,8 @@ class Papers:
         """Papers first seen in (since, until], with what ranking needs of their signals until then.
 
         Of each signal of each source these are the first observation, the last one, and the last
-        one of half a day before ``until``: a week of hourly looks is thinned in the database.
+        ones of half a day and a day before ``until``: a week of hourly looks is thinned in the
+        database.
         Oldest first.
         """
         wanted = (PAPER.c.seen_at > since) & (PAPER.c.seen_at <= until)
@@ -201,7 +203,7 @@ class Papers:
 
 def _telling(wanted: ColumnElement[bool], until: datetime) -> Select[Any]:
     """Of each signal of the wanted papers the observations that ranking reads, oldest first."""
-    half = until - HALF_DAY
+    half, day = until - HALF_DAY, until - A_DAY
     kept = (
         select(
             SIGNAL.c.paper_id,
@@ -210,6 +212,7 @@ def _telling(wanted: ColumnElement[bool], until: datetime) -> Select[Any]:
             func.min(SIGNAL.c.at).label("first"),
             func.max(SIGNAL.c.at).label("last"),
             func.max(case((SIGNAL.c.at <= half, SIGNAL.c.at))).label("earlier"),
+            func.max(case((SIGNAL.c.at <= day, SIGNAL.c.at))).label("yesterday"),
         )
         .join(PAPER, PAPER.c.id == SIGNAL.c.paper_id)
         .where(wanted, SIGNAL.c.at <= until)
@@ -217,7 +220,7 @@ def _telling(wanted: ColumnElement[bool], until: datetime) -> Select[Any]:
         .subquery()
     )
     same = and_(*(SIGNAL.c[name] == kept.c[name] for name in ("paper_id", "name", "source")))
-    told = SIGNAL.c.at.in_([kept.c.first, kept.c.last, kept.c.earlier])
+    told = SIGNAL.c.at.in_([kept.c.first, kept.c.last, kept.c.earlier, kept.c.yesterday])
     columns = (SIGNAL.c[name] for name in ("paper_id", "source", "name", "value", "at"))
     return (
         select(*columns)
