@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,6 +22,7 @@ from digest.model import (
     SourceReport,
     Subscriber,
     SubscriberState,
+    Tally,
     Term,
 )
 from digest.render import Look
@@ -146,6 +148,7 @@ def hostile_reader(bad: str) -> Subscriber:
 
 def pages(bad: str, address: str) -> dict[str, dict[str, object]]:
     look = SourceReport(source=bad, state=FetchState.FRESH, at=MORNING, listed=1, note=bad)
+    look = replace(look, tallies=(Tally(name=bad, listed=2, read=1, again=True),))
     story = Colophon(
         since=date(2026, 1, 14),
         looks=(look,),

@@ -245,6 +245,7 @@ READS = {
     "editions.of_day": lambda s: s.editions.of_day(NOON.date()),
     "editions.before": lambda s: s.editions.before(NOON.date()),
     "editions.gaps": lambda s: s.editions.gaps(NOON.date(), NOON.date()),
+    "editions.lasts": lambda s: s.editions.lasts(NOON.date(), NOON.date()),
     "editions.latest": lambda s: s.editions.latest(),
     "editions.days": lambda s: s.editions.days(),
     "roster.find": lambda s: s.roster.find(key="k"),

@@ -1,6 +1,7 @@
 """Papers and their signals: written once, appended to, never overwritten."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
@@ -27,6 +28,7 @@ from digest.model import (
     Paper,
     Signal,
     SourceReport,
+    Tally,
     Visit,
 )
 from digest.store.database import Database
@@ -68,6 +70,7 @@ class Papers:
                 newest_id=max(papers, default=""),
                 seconds=harvest.seconds,
                 note=harvest.note,
+                tallies=harvest.tallies,
             )
             connection.execute(self._database.insert(LOOK), [_look(report)])
         return report
@@ -278,12 +281,14 @@ def _look(report: SourceReport) -> dict[str, object]:
         "newest_id": report.newest_id,
         "seconds": report.seconds,
         "note": report.note,
+        "tallies": [asdict(one) for one in report.tallies],
     }
 
 
 def _report(row: Row[Any]) -> SourceReport:
     values = {name: value for name, value in row._mapping.items() if name != "id"}  # noqa: SLF001
-    return SourceReport(**{**values, "state": FetchState(row.state)})
+    values |= {"state": FetchState(row.state), "tallies": tuple(Tally(**t) for t in row.tallies)}
+    return SourceReport(**values)
 
 
 def _chunks(names: list[str]) -> Iterable[list[str]]:
