@@ -177,7 +177,7 @@ def pages(bad: str, address: str) -> dict[str, dict[str, object]]:
         "preferences": {"action": address, "reader": hostile_reader(bad), "zones": zones}
         | {"hours": range(24), "weekdays": [(0, bad)], "categories": [(bad, bad)]}
         | {"paper_choices": range(1, 41), "errors": errors, "notice": bad}
-        | {"today": date(2026, 1, 15), "unsubscribe_url": address},
+        | {"today": date(2026, 1, 15), "unsubscribe_url": address, "beyond": bad},
         "edition": {"edition": issue, "items": issue.items, "sections": sections}
         | {"earlier": address, "later": address, "personal": True, "topics": (bad,)},
         "editions": {

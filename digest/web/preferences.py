@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from digest import links, preferences
 from digest.app import App
+from digest.compose import BEYOND
 from digest.errors import InputError
 from digest.model import Preferences, Subscriber
 from digest.preferences import MOST_PAPERS, Values, zones
@@ -53,6 +54,7 @@ def show(
         notice=notice,
         today=_today(app, reader),
         unsubscribe_url=f"/unsubscribe/{leave}",
+        beyond=next((s.title for s in app.settings.sections if s.name == BEYOND), ""),
     )
 
 
@@ -63,7 +65,7 @@ def _today(app: App, reader: Subscriber) -> date:
 
 def offered(app: App) -> tuple[str, ...]:
     """The categories that the operator collects."""
-    return app.settings.sources.arxiv.categories
+    return app.settings.sources.topics
 
 
 @routes.api_route("", methods=["GET", "HEAD"])
