@@ -44,6 +44,8 @@ class Plan:
     catch_up: timedelta
     quiet_days: str
     batch: int
+    every: timedelta = timedelta(hours=1)
+    lead: timedelta = timedelta(minutes=5)
     history: timedelta = timedelta(days=365)
     unconfirmed_kept: timedelta = timedelta(days=9)
 
@@ -67,14 +69,28 @@ class Daily:
         self._annotators = [one for one in sources if isinstance(one, Annotator)]
         self._plan = plan
 
-    async def collect(self, now: datetime) -> tuple[SourceReport, ...]:
+    def look_due(self, now: datetime) -> timetable.Look:
+        """What the schedule wants to be looked at now."""
+        last = {one.source: one.at for one in self._store.papers.last_looks()}
+        plan, papers = self._plan, [one.name for one in self._sources]
+        return timetable.look_due(
+            {name: last.get(name) for name in (*papers, *(a.name for a in self._annotators))},
+            papers,
+            now,
+            every=plan.every,
+            lead=plan.lead,
+            mailed=lambda: timetable.last_due(self._store.roster.groups(), now + plan.lead),
+        )
+
+    async def collect(self, now: datetime, *, brief: bool = False) -> tuple[SourceReport, ...]:
         """Looks at all sources at once and keeps what they show, as seen at ``now``.
 
-        Then all annotators at once, which are told of the papers that an edition may carry.
+        Then all annotators at once, which are told of the papers that an edition may carry; not
+        in a ``brief`` look, which is for the latest votes.
         """
         visits = await asyncio.to_thread(self._store.papers.visits)
         reports = await self._keep([look(one, now, visits) for one in self._sources], now)
-        if self._annotators:
+        if self._annotators and not brief:
             known = await asyncio.to_thread(self._known, now)
             looks = [look(one, now, visits, known) for one in self._annotators]
             reports += await self._keep(looks, now)

@@ -157,6 +157,7 @@ class Schedule(Part):
     zone: Zone = "UTC"
     tick_seconds: int = Field(default=30, ge=1, le=3600)
     collect_minutes: int = Field(default=60, ge=5, le=1440)
+    fresh_minutes: int = Field(default=5, ge=0, le=60)
     cut_hours: Literal[1, 2, 3, 4, 6, 8, 12, 24] = 1
     catch_up_hours: int = Field(default=6, ge=0, le=12)
     quiet_days: Literal["skip", "send"] = "skip"
