@@ -25,6 +25,7 @@ from digest.model import (
     Tally,
     Term,
 )
+from digest.ranking.timing import choice
 from digest.render import Look
 
 FOLDER = Path(__file__).parents[1] / "templates"
@@ -170,14 +171,15 @@ def pages(bad: str, address: str) -> dict[str, dict[str, object]]:
     links = [(bad, address), (bad, "/editions")]
     return {
         "home": {"form": form, "errors": errors, "zones": zones, "hours": range(24)}
-        | {"consent": bad, "edition": issue},
+        | {"consent": bad, "edition": issue, "timing": choice(7, "UTC", issue.day)},
         "message": {"title": bad, "text": [bad, bad], "links": links, "tone": bad},
         "ask": {"title": bad, "text": [bad], "action": address, "button": bad, "links": links}
         | {"fields": [(bad, bad)]},
         "preferences": {"action": address, "reader": hostile_reader(bad), "zones": zones}
         | {"hours": range(24), "weekdays": [(0, bad)], "categories": [(bad, bad)]}
         | {"paper_choices": range(1, 41), "errors": errors, "notice": bad}
-        | {"today": date(2026, 1, 15), "unsubscribe_url": address, "beyond": bad},
+        | {"today": date(2026, 1, 15), "unsubscribe_url": address, "beyond": bad}
+        | {"timing": choice(7, "UTC", issue.day)},
         "edition": {"edition": issue, "items": issue.items, "sections": sections}
         | {"earlier": address, "later": address, "personal": True, "topics": (bad,)},
         "editions": {

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
@@ -13,8 +15,11 @@ from digest.app import App
 from digest.errors import LinkError
 from digest.model import Edition, Item
 from digest.preferences import Values, zones
+from digest.ranking import timing
+from digest.timetable import known_zones
 from digest.web.answers import Service, page
 
+HOURS = 24
 HOUR = re.compile(r"[0-9]{1,2}")
 
 routes = APIRouter()
@@ -45,7 +50,16 @@ def home(
         hours=range(24),
         consent=app.renderer.consent(),
         edition=app.store.editions.latest(),
+        timing=_timing(app, form),
     )
+
+
+def _timing(app: App, form: Mapping[str, Any]) -> timing.Choice:
+    """What the hour in the form is worth; an hour or a zone that is none is the usual one."""
+    zone = form["zone"] if form["zone"] in known_zones() else app.defaults.zone
+    hour = form["hour"] if form["hour"] < HOURS else app.defaults.hour
+    today = app.clock().astimezone(ZoneInfo(zone)).date()
+    return timing.choice(hour, zone, today, app.settings.schedule.cut_hours)
 
 
 @routes.api_route("/", methods=["GET", "HEAD"])
