@@ -176,7 +176,7 @@ class Pool:
                 found[TRENDING] += found[SLOW]
                 found[SLOW] = []
             for items in found.values():
-                items.sort(key=_lasting, reverse=True)
+                items.sort(key=lasting, reverse=True)
         return found
 
 
@@ -277,7 +277,7 @@ def _wanted(item: Item, categories: Collection[str]) -> bool:
     return not categories or not set(categories).isdisjoint(item.paper.categories)
 
 
-def _lasting(item: Item) -> float:
+def lasting(item: Item) -> float:
     """The logarithm of the score without its freshness: what is as good on any day of a week."""
     return sum(term.value for term in item.terms if term.name != "freshness")
 

@@ -27,6 +27,7 @@ from digest.model import (
 )
 from digest.ranking.timing import choice
 from digest.render import Look
+from digest.tops import Top, curve, month_of, week_of
 
 FOLDER = Path(__file__).parents[1] / "templates"
 LETTERS = tuple(kind for kind in MailKind if kind is not MailKind.DIGEST)
@@ -164,6 +165,7 @@ def pages(bad: str, address: str) -> dict[str, dict[str, object]]:
         note=bad,
         colophon=story,
     )
+    top = Top(item=issue.items[0], day=issue.day, votes=1e308)
     letter = {"id": bad, "subject": bad, "sender": bad, "to": bad, "at": MORNING, "size": 7}
     form = {"email": bad, "hour": 7, "zone": bad, "website": bad}
     errors = dict.fromkeys(("email", "hour", "zone", "days", "papers", "sure", bad), bad)
@@ -171,7 +173,8 @@ def pages(bad: str, address: str) -> dict[str, dict[str, object]]:
     links = [(bad, address), (bad, "/editions")]
     return {
         "home": {"form": form, "errors": errors, "zones": zones, "hours": range(24)}
-        | {"consent": bad, "edition": issue, "timing": choice(7, "UTC", issue.day)},
+        | {"consent": bad, "edition": issue, "week": week_of(issue.day)}
+        | {"timing": choice(7, "UTC", issue.day)},
         "message": {"title": bad, "text": [bad, bad], "links": links, "tone": bad},
         "ask": {"title": bad, "text": [bad], "action": address, "button": bad, "links": links}
         | {"fields": [(bad, bad)]},
@@ -181,7 +184,12 @@ def pages(bad: str, address: str) -> dict[str, dict[str, object]]:
         | {"today": date(2026, 1, 15), "unsubscribe_url": address, "beyond": bad}
         | {"timing": choice(7, "UTC", issue.day)},
         "edition": {"edition": issue, "items": issue.items, "sections": sections}
-        | {"earlier": address, "later": address, "personal": True, "topics": (bad,)},
+        | {"earlier": address, "later": address, "personal": True, "topics": (bad,)}
+        | {"periods": (week_of(issue.day),)},
+        "top": {"period": week_of(issue.day), "curve": curve, "editions": [issue.day], "open": True}
+        | {"best": [(top, [(issue.day, 1.0), (date(2026, 1, 17), 7.0)])]}
+        | {"earlier": month_of(issue.day), "later": month_of(issue.day)},
+        "tops": {"weeks": [week_of(issue.day)], "months": [month_of(issue.day)]},
         "editions": {
             "editions": [{"day": issue.day, "cut": MORNING, "count": 1, "top_title": bad}]
         },

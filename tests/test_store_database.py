@@ -253,6 +253,8 @@ READS = {
     "roster.groups": lambda s: s.roster.groups(),
     "roster.everybody": lambda s: list(s.roster.everybody()),
     "roster.counts": lambda s: s.roster.counts(),
+    "signals.latest": lambda s: s.signals.latest(["x"], "votes"),
+    "signals.history": lambda s: s.signals.history(["x"], "votes"),
     "papers.earlier": lambda s: s.papers.earlier(NOON, NOON),
     "ledger.batches": lambda s: s.ledger.batches(NOON),
     "ledger.counts": lambda s: s.ledger.counts(),

@@ -11,6 +11,7 @@ from digest.store.ledger import Ledger
 from digest.store.papers import Papers
 from digest.store.queue import Queue, Script
 from digest.store.roster import Roster
+from digest.store.signals import Signals
 from digest.store.subscribers import Subscribers
 
 __all__ = ["Heading", "Script", "Store"]
@@ -21,6 +22,7 @@ class Store:
 
     Attributes:
         papers: papers, signals and looks at sources.
+        signals: what was counted, over time.
         editions: the archive.
         subscribers: what a reader does to their own subscription.
         roster: all readers.
@@ -45,6 +47,7 @@ class Store:
         self.fence = Fence(self._database, state_dir)
         self.queue = Queue(self._database)
         self.papers = Papers(self._database)
+        self.signals = Signals(self._database)
         self.editions = Editions(self._database)
         self.subscribers = Subscribers(self._database)
         self.roster = Roster(self._database)

@@ -2,18 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Row,
-    Select,
-    and_,
-    case,
     delete,
     func,
     select,
@@ -32,10 +28,9 @@ from digest.model import (
     Visit,
 )
 from digest.store.database import Database
+from digest.store.signals import signal_of, telling
 from digest.store.tables import LOOK, PAPER, SIGNAL, VISIT
 
-# Growth is told from what was counted so long before.
-HALF_DAY, A_DAY = timedelta(hours=12), timedelta(hours=20)
 CHUNK = 500  # rows a statement: SQLite allows 32,766 parameters
 
 
@@ -87,9 +82,9 @@ class Papers:
         papers = select(PAPER).where(wanted).order_by(PAPER.c.id)
         with self._database.read() as connection:
             by_paper = {
-                paper_id: tuple(_signal(row) for row in rows)
+                paper_id: tuple(signal_of(row) for row in rows)
                 for paper_id, rows in groupby(
-                    connection.execute(_telling(wanted, until)), key=lambda row: row.paper_id
+                    connection.execute(telling(wanted, until)), key=lambda row: row.paper_id
                 )
             }
             return tuple(
@@ -204,34 +199,6 @@ class Papers:
             connection.execute(upsert.on_conflict_do_update(index_elements=["url"], set_=what))
 
 
-def _telling(wanted: ColumnElement[bool], until: datetime) -> Select[Any]:
-    """Of each signal of the wanted papers the observations that ranking reads, oldest first."""
-    half, day = until - HALF_DAY, until - A_DAY
-    kept = (
-        select(
-            SIGNAL.c.paper_id,
-            SIGNAL.c.name,
-            SIGNAL.c.source,
-            func.min(SIGNAL.c.at).label("first"),
-            func.max(SIGNAL.c.at).label("last"),
-            func.max(case((SIGNAL.c.at <= half, SIGNAL.c.at))).label("earlier"),
-            func.max(case((SIGNAL.c.at <= day, SIGNAL.c.at))).label("yesterday"),
-        )
-        .join(PAPER, PAPER.c.id == SIGNAL.c.paper_id)
-        .where(wanted, SIGNAL.c.at <= until)
-        .group_by(SIGNAL.c.paper_id, SIGNAL.c.name, SIGNAL.c.source)
-        .subquery()
-    )
-    same = and_(*(SIGNAL.c[name] == kept.c[name] for name in ("paper_id", "name", "source")))
-    told = SIGNAL.c.at.in_([kept.c.first, kept.c.last, kept.c.earlier, kept.c.yesterday])
-    columns = (SIGNAL.c[name] for name in ("paper_id", "source", "name", "value", "at"))
-    return (
-        select(*columns)
-        .join(kept, same & told)
-        .order_by(SIGNAL.c.paper_id, SIGNAL.c.at, SIGNAL.c.id)
-    )
-
-
 def _fill(connection: Connection, row: Row[Any], paper: Paper) -> None:
     """Completes what a first source left empty; what it said stays."""
     better: dict[str, object] = {}
@@ -262,12 +229,6 @@ def _paper(row: Row[Any]) -> Paper:
         published_at=row.published_at,
         links=dict(sorted(row.links.items())),
         lab=row.lab,
-    )
-
-
-def _signal(row: Row[Any]) -> Signal:
-    return Signal(
-        paper_id=row.paper_id, source=row.source, name=row.name, value=row.value, at=row.at
     )
 
 

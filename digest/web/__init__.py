@@ -1,6 +1,7 @@
 """The web door: pages and endpoints over HTTP. It holds no rule; a GET never changes anything.
 
 reading      /  /editions  /editions/{day}                  anybody
+tops         /top  /top/{week or month}  /sitemap.xml       anybody
 joining      /subscribe  /confirm/{token}  /unsubscribe/{token}
 preferences  /preferences/{token} …                         who has the link
 webhooks     /webhooks/ses  /webhooks/mailgun               mail providers, where configured
@@ -16,7 +17,7 @@ from fastapi.staticfiles import StaticFiles
 
 from digest.app import App
 from digest.settings import resource
-from digest.web import health, joining, mailbox, preferences, reading, webhooks
+from digest.web import health, joining, mailbox, preferences, reading, tops, webhooks
 from digest.web.answers import handle_errors
 from digest.web.guard import Guard
 
@@ -44,7 +45,7 @@ def create(
         lifespan=lifespan,
     )
     web.state.service = app
-    for part in (reading, joining, preferences, webhooks, health):
+    for part in (reading, tops, joining, preferences, webhooks, health):
         web.include_router(part.routes)
     if inbox is not None:
         web.state.inbox = inbox

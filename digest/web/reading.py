@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
-from digest import compose, links
+from digest import compose, links, tops
 from digest.app import App
 from digest.errors import LinkError
 from digest.model import Edition, Item
@@ -40,6 +40,7 @@ def home(
         "zone": typed.get("zone", app.defaults.zone),
         "website": "",
     }
+    latest = app.store.editions.latest()
     return page(
         app,
         "home",
@@ -49,7 +50,8 @@ def home(
         zones=zones(),
         hours=range(24),
         consent=app.renderer.consent(),
-        edition=app.store.editions.latest(),
+        edition=latest,
+        week=tops.week_of(latest.day) if latest else None,
         timing=_timing(app, form),
     )
 
@@ -106,6 +108,7 @@ def edition(app: Service, name: str, mail: str = "") -> HTMLResponse:
         later=later,
         personal=bool(items),
         topics=topics,
+        periods=(tops.week_of(found.day), tops.month_of(found.day)),
     )
 
 
