@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from digest import __version__, compose, parts
+from digest import __version__, compose, parts, timetable
 from digest.daily import Daily, Queued
 from digest.delivery import Delivered, Delivery, Progress
 from digest.dispatch import Dispatcher, Inline, Left
@@ -225,6 +225,7 @@ class App:
         self,
         *,
         collect: bool = True,
+        brief: bool = False,
         counted: bool = True,
         progress: Progress = lambda _: None,
     ) -> DayReport:
@@ -235,7 +236,7 @@ class App:
             seconds[name] = time.perf_counter() - started - sum(seconds.values())
 
         delivery = self.delivery  # a missing sender or relay is said before anything is done
-        looks = await self.daily.collect(now) if collect else ()
+        looks = await self.daily.collect(now, brief=brief) if collect else ()
         lap("collect")
         queued = await asyncio.to_thread(self.daily.queue, now)
         lap("edition")
@@ -252,12 +253,10 @@ class App:
 
     async def tick(self) -> DayReport:
         """What the scheduler does every few seconds: the same, but collecting only when due."""
-        looks = await asyncio.to_thread(self.store.papers.last_looks)
-        every = timedelta(minutes=self.settings.schedule.collect_minutes)
-        last = max((look.at for look in looks), default=None)
-        due = last is None or self.clock() - last >= every
+        wish = await asyncio.to_thread(self.daily.look_due, self.clock())
+        brief = wish is timetable.Look.BRIEF
         # A ledger of years is not counted every few seconds for a report that nobody reads.
-        return await self.run(collect=due, counted=False)
+        return await self.run(collect=wish is not timetable.Look.NONE, brief=brief, counted=False)
 
     async def post_letters(self) -> Delivered:
         """Sends confirmations and the like at once: who signs up waits in front of their inbox.

@@ -1,6 +1,8 @@
 """A rule: how an edition came about, in the facts that its foot and its head tell readers."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from digest.model import (
@@ -43,13 +45,18 @@ def colophon(
 
 
 def telling(looks: Iterable[SourceReport]) -> tuple[SourceReport, ...]:
-    """One look per source, by name: the last that listed something, else the last of all."""
+    """One look per source, by name: the last that listed something, else the last of all.
+
+    What was new counts over all of them: most papers were new in an earlier look of the day.
+    """
     best: dict[str, SourceReport] = {}
+    new: Counter[str] = Counter()
     for look in looks:
         there = best.get(look.source)
+        new[look.source] += look.new
         if there is None or look.listed or not there.listed:
             best[look.source] = look
-    return tuple(best[name] for name in sorted(best))
+    return tuple(replace(best[name], new=new[name]) for name in sorted(best))
 
 
 def revised(

@@ -11,9 +11,8 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 
-from pydantic import TypeAdapter, ValidationError
-
 from digest import taste
+from digest.content import NOTHING, dump
 from digest.errors import ConfigError
 from digest.membership import barred
 from digest.model import (
@@ -33,13 +32,10 @@ from digest.shelf import Shelf
 NEW_FOR = timedelta(hours=24)  # a paper seen within this time makes an edition worth sending
 FRESH_DAYS = 2  # papers without votes are fresh for so many days after their announcement
 
+TRENDING, SLOW = "trending", "slow_burners"
 BEYOND = "beyond"  # the section for what is outside the topics a reader chose
 _TASTES = 1024  # what readers of the same preferences and history get is chosen once
 _POOLS = 64  # what there is for readers of the same topics, whatever they had
-
-_ITEMS = TypeAdapter(tuple[Item, ...])
-_NOTHING = Colophon()
-_CONTENT = TypeAdapter(tuple[tuple[Item, ...], Colophon])
 
 
 def _trending(reading: Reading) -> bool:
@@ -50,10 +46,12 @@ def _fresh(reading: Reading) -> bool:
     return not reading.votes and reading.delay < FRESH_DAYS
 
 
-# Which papers a section takes; the order and the share of sections is the configuration's.
+# Which papers a section takes; the order and the share of sections is the configuration's. What two
+# of them would take belongs to the one with the smaller share.
 MEMBERS: Mapping[str, Callable[[Reading], bool]] = {
-    "trending": _trending,
+    TRENDING: _trending,
     "fresh": _fresh,
+    SLOW: lambda reading: reading.burning,
     BEYOND: lambda _: False,  # what is beyond a reader's topics depends on the reader
 }
 
@@ -89,11 +87,13 @@ def edition(
     pool: int,
     quiet_days: str = "skip",
     standing: Standing = NOBODY,
+    shown: Collection[str] = (),
 ) -> Edition:
     """Ranks ``candidates`` into the edition of ``cut``.
 
     Each section keeps at most ``pool`` papers. Without anything new within a day the edition is
-    empty (``quiet_days = "skip"``) and its note says why. ``standing`` is what is known of authors.
+    empty (``quiet_days = "skip"``) and its note says why. ``standing`` is what is known of authors,
+    ``shown`` what stood high on an earlier day (see ``tops.stood_high``).
     """
     newest = max((candidate.seen_at for candidate in candidates), default=None)
     if newest is None:
@@ -102,8 +102,9 @@ def edition(
         return _frozen(cut, day, (), f"nothing new since {newest:%A %d %B, %H:%M} UTC")
     kept = list[Item]()
     counts = dict.fromkeys((section.name for section in sections), 0)
-    for item, reading in rank(candidates, now, formula, standing):
-        name = next((s.name for s in sections if MEMBERS[s.name](reading)), None)
+    takers = sorted(sections, key=lambda section: section.share)
+    for item, reading in rank(candidates, now, formula, standing, shown):
+        name = next((s.name for s in takers if MEMBERS[s.name](reading)), None)
         if name is not None and counts[name] < pool:
             counts[name] += 1
             kept.append(replace(item, section=name, rank=len(kept) + 1))
@@ -123,6 +124,9 @@ class Pool:
         if BEYOND in items:
             items[BEYOND] = list(edition.items)
         self._today = {name: Shelf(ones) for name, ones in items.items()}
+        if SLOW in items and TRENDING in items:  # over days nothing is slow
+            items[TRENDING] += items[SLOW]
+            items[SLOW] = []
         self._lasting = {
             name: Shelf(sorted(ones, key=expected, reverse=True)) for name, ones in items.items()
         }
@@ -276,25 +280,12 @@ def chooser(pool: Pool | None) -> Chooser:
     return choose_for
 
 
-def dump(items: Sequence[Item], colophon: Colophon = _NOTHING) -> bytes:
-    """An edition's content as JSON: what its id is the hash of, and what the store keeps."""
-    return _CONTENT.dump_json((tuple(items), colophon))
-
-
-def load(data: bytes | str) -> tuple[tuple[Item, ...], Colophon]:
-    """The content back from ``dump``; an edition from before there was a colophon has none."""
-    try:
-        return _CONTENT.validate_json(data)
-    except ValidationError:
-        return _ITEMS.validate_json(data), _NOTHING
-
-
 def _frozen(
     cut: datetime,
     day: date,
     items: tuple[Item, ...],
     note: str,
-    colophon: Colophon = _NOTHING,
+    colophon: Colophon = NOTHING,
 ) -> Edition:
     content = f"{cut.isoformat()}\n{day}\n{note}\n".encode() + dump(items, colophon)
     name = hashlib.sha256(content).hexdigest()[:20]

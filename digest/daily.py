@@ -9,9 +9,9 @@ edition, a reader one delivery a local date. ``delivery`` takes over from the qu
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from digest import colophon, compose, timetable
+from digest import colophon, compose, timetable, tops
 from digest.model import (
     Candidate,
     DueSlot,
@@ -25,6 +25,7 @@ from digest.ranking import Formula, Standing
 from digest.sources import Annotator, Source, look
 from digest.store import Store
 
+ONE = timedelta(days=1)
 LOOKS_KEPT = timedelta(days=90)
 FEEDBACK_KEPT = timedelta(days=400)  # the rule looks back a month, the operator a year
 ATTEMPTS_KEPT = timedelta(days=2)  # the limits look back a day
@@ -43,6 +44,8 @@ class Plan:
     catch_up: timedelta
     quiet_days: str
     batch: int
+    every: timedelta = timedelta(hours=1)
+    lead: timedelta = timedelta(minutes=5)
     history: timedelta = timedelta(days=365)
     unconfirmed_kept: timedelta = timedelta(days=9)
 
@@ -66,14 +69,28 @@ class Daily:
         self._annotators = [one for one in sources if isinstance(one, Annotator)]
         self._plan = plan
 
-    async def collect(self, now: datetime) -> tuple[SourceReport, ...]:
+    def look_due(self, now: datetime) -> timetable.Look:
+        """What the schedule wants to be looked at now."""
+        last = {one.source: one.at for one in self._store.papers.last_looks()}
+        plan, papers = self._plan, [one.name for one in self._sources]
+        return timetable.look_due(
+            {name: last.get(name) for name in (*papers, *(a.name for a in self._annotators))},
+            papers,
+            now,
+            every=plan.every,
+            lead=plan.lead,
+            mailed=lambda: timetable.last_due(self._store.roster.groups(), now + plan.lead),
+        )
+
+    async def collect(self, now: datetime, *, brief: bool = False) -> tuple[SourceReport, ...]:
         """Looks at all sources at once and keeps what they show, as seen at ``now``.
 
-        Then all annotators at once, which are told of the papers that an edition may carry.
+        Then all annotators at once, which are told of the papers that an edition may carry; not
+        in a ``brief`` look, which is for the latest votes.
         """
         visits = await asyncio.to_thread(self._store.papers.visits)
         reports = await self._keep([look(one, now, visits) for one in self._sources], now)
-        if self._annotators:
+        if self._annotators and not brief:
             known = await asyncio.to_thread(self._known, now)
             looks = [look(one, now, visits, known) for one in self._annotators]
             reports += await self._keep(looks, now)
@@ -126,18 +143,27 @@ class Daily:
         plan = self._plan
         candidates = self._store.papers.window(now - plan.window, now)
         earlier = self._store.papers.earlier(now - plan.history, now) if plan.formula.cold else ()
+        day = timetable.editorial_day(now, plan.zone)
         made = compose.edition(
             candidates,
             now=now,
             cut=timetable.cut_at(now, plan.cut_hours),
-            day=timetable.editorial_day(now, plan.zone),
+            day=day,
             formula=plan.formula,
             sections=plan.sections,
             pool=plan.pool,
             quiet_days=plan.quiet_days,
             standing=Standing.of(earlier),
+            shown=self._stood_high(day),
         )
         return (self._told(made, candidates, now) if made.items else made), len(candidates)
+
+    def _stood_high(self, day: date) -> frozenset[str]:
+        """What stood high in the editions of earlier days that may have had today's candidates."""
+        bar, since = self._plan.formula.burners, day - self._plan.window
+        if not bar.best:
+            return frozenset()
+        return tops.stood_high(self._store.editions.lasts(since, day - ONE), bar.top)
 
     def _told(self, made: Edition, candidates: Sequence[Candidate], now: datetime) -> Edition:
         """The edition with what readers are told of how it came about."""

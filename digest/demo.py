@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 READER = "reader@demo.example"
 PATIENCE = 20.0  # seconds to wait for a mail that was just sent
+YESTERDAY = 24  # hours ago
+EARLIER = (74, 50, YESTERDAY, 4, 2)  # the looks that a service at work would have had
 REACH = 2.0  # seconds to find out whether there is a network
 
 
@@ -101,7 +103,7 @@ class Demo:
             stack.push_async_callback(app.close)
             await stack.enter_async_context(_serving(create(app, inbox=self._inbox), pages))
             if is_sample:
-                await self._earlier_today(app)
+                await self._earlier_days(app)
             await self._join(url)
             report = await app.run()
             subject = await self._digest(report)
@@ -115,15 +117,16 @@ class Demo:
             return None
         from digest.sources.sample import SampleTransport  # noqa: PLC0415 - needed only here
 
-        return SampleTransport(lambda: self._shown or self._clock())
+        return SampleTransport(lambda: self._shown or self._clock(), self._clock)
 
-    async def _earlier_today(self, app: App) -> None:
-        """Looks at the sample as it was some hours ago, so that votes have a history."""
+    async def _earlier_days(self, app: App) -> None:
+        """Looks at the sample as it was, so that votes have a history, and today a yesterday."""
         now = self._clock()
-        for hours in (4, 2):
+        for hours in EARLIER:
             self._shown = now - timedelta(hours=hours)
-            if self._shown.date() == now.date():
-                await app.daily.collect(self._shown)
+            await app.daily.collect(self._shown)
+            if hours == YESTERDAY:
+                await asyncio.to_thread(app.daily.edition, self._shown)
         self._shown = None
 
     async def _join(self, url: str) -> None:

@@ -80,6 +80,8 @@ def plan(settings: Settings) -> Plan:
         catch_up=timedelta(hours=schedule.catch_up_hours),
         quiet_days=schedule.quiet_days,
         batch=settings.delivery.batch,
+        every=timedelta(minutes=schedule.collect_minutes),
+        lead=timedelta(minutes=schedule.fresh_minutes),
         history=timedelta(days=ranking.history_days),
         # The link works so long; its letter may be on its way for a day.
         unconfirmed_kept=timedelta(days=settings.signup.confirm_days + 2),

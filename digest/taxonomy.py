@@ -1,4 +1,7 @@
-"""arXiv's categories and their names, as announced on arxiv.org/category_taxonomy."""
+"""arXiv's categories and their names, as announced on arxiv.org/category_taxonomy.
+
+Readers choose their topics among them, so the subjects of bioRxiv and medRxiv have one each, too.
+"""
 
 CATEGORIES = {
     "astro-ph": "Astrophysics",
@@ -168,3 +171,47 @@ CATEGORIES = {
     "stat.OT": "Other Statistics",
     "stat.TH": "Statistics Theory (statistics)",
 }
+
+# By the servers' own names in lower case; what is not here, most of medicine, is OTHER_SUBJECT.
+SUBJECTS = {
+    "animal behavior and cognition": "q-bio.NC",
+    "biochemistry": "q-bio.BM",
+    "bioengineering": "q-bio.QM",
+    "bioinformatics": "q-bio.QM",
+    "biophysics": "q-bio.BM",
+    "cancer biology": "q-bio.TO",
+    "cardiovascular medicine": "q-bio.TO",
+    "cell biology": "q-bio.CB",
+    "developmental biology": "q-bio.TO",
+    "ecology": "q-bio.PE",
+    "epidemiology": "q-bio.PE",
+    "evolutionary biology": "q-bio.PE",
+    "genetic and genomic medicine": "q-bio.GN",
+    "genetics": "q-bio.GN",
+    "genomics": "q-bio.GN",
+    "health informatics": "q-bio.QM",
+    "immunology": "q-bio.CB",
+    "infectious diseases": "q-bio.PE",
+    "microbiology": "q-bio.CB",
+    "molecular biology": "q-bio.BM",
+    "neurology": "q-bio.NC",
+    "neuroscience": "q-bio.NC",
+    "oncology": "q-bio.TO",
+    "paleontology": "q-bio.PE",
+    "pathology": "q-bio.TO",
+    "pharmacology and toxicology": "q-bio.BM",
+    "physiology": "q-bio.TO",
+    "psychiatry and clinical psychology": "q-bio.NC",
+    "public and global health": "q-bio.PE",
+    "radiology and imaging": "q-bio.QM",
+    "synthetic biology": "q-bio.MN",
+    "systems biology": "q-bio.MN",
+    "zoology": "q-bio.PE",
+}
+OTHER_SUBJECT = "q-bio.OT"
+
+
+def topic_of(subject: str) -> str:
+    """The category that stands for a subject of bioRxiv or medRxiv (in lower case)."""
+    name, _, _ = subject.partition(" (")  # infectious diseases (except hiv/aids)
+    return SUBJECTS.get(name, OTHER_SUBJECT)

@@ -5,8 +5,9 @@ deliveries are keyed on (reader, local date): a night that has the hour twice ca
 a night that skips it sends at the next instant that exists.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -52,6 +53,55 @@ def due_slots(
                 )
             )
     return tuple(found)
+
+
+def last_due(groups: Iterable[tuple[int, str, frozenset[int]]], until: datetime) -> datetime | None:
+    """The last instant of the day before ``until``, or that instant, at which somebody was due."""
+    found = [
+        at
+        for hour, zone, days in groups
+        for back in range(2)
+        if (day := until.astimezone(ZoneInfo(zone)).date() - timedelta(days=back)).weekday() in days
+        and (at := due_at(day, hour, zone)) <= until
+    ]
+    return max(found, default=None)
+
+
+class Look(StrEnum):
+    """How much of the outside is looked at."""
+
+    NONE = "none"
+    BRIEF = "brief"  # the sources of papers and votes
+    FULL = "full"  # and whoever tells more about known papers
+
+
+def look_due(
+    looked: Mapping[str, datetime | None],
+    papers: Collection[str],
+    now: datetime,
+    *,
+    every: timedelta,
+    lead: timedelta,
+    mailed: Callable[[], datetime | None],
+) -> Look:
+    """What to look at now: everything from time to time, and votes just before they are mailed.
+
+    Args:
+        looked: when each source was last looked at, if ever.
+        papers: which of them bring papers and votes.
+        now: aware, UTC.
+        every: after so long everything is looked at.
+        lead: an edition is made of votes that were counted at most so long before it; 0: however
+            old.
+        mailed: gives the last instant at which somebody is due, until ``lead`` from now.
+    """
+    if any(at is None or at > now or now - at >= every for at in looked.values()):
+        return Look.FULL
+    oldest = min((at for name, at in looked.items() if at and name in papers), default=now)
+    if now - oldest < lead or not lead:
+        return Look.NONE
+    due = mailed()
+    return Look.BRIEF if due and oldest < due - lead else Look.NONE
 
 
 def cut_at(now: datetime, hours: int) -> datetime:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,9 +22,12 @@ from digest.model import (
     SourceReport,
     Subscriber,
     SubscriberState,
+    Tally,
     Term,
 )
+from digest.ranking.timing import choice
 from digest.render import Look
+from digest.tops import Top, curve, month_of, week_of
 
 FOLDER = Path(__file__).parents[1] / "templates"
 LETTERS = tuple(kind for kind in MailKind if kind is not MailKind.DIGEST)
@@ -148,6 +152,7 @@ def hostile_reader(bad: str) -> Subscriber:
 
 def pages(bad: str, address: str) -> dict[str, dict[str, object]]:
     look = SourceReport(source=bad, state=FetchState.FRESH, at=MORNING, listed=1, note=bad)
+    look = replace(look, tallies=(Tally(name=bad, listed=2, read=1, again=True),))
     story = Colophon(
         since=date(2026, 1, 14),
         looks=(look,),
@@ -162,6 +167,7 @@ def pages(bad: str, address: str) -> dict[str, dict[str, object]]:
         note=bad,
         colophon=story,
     )
+    top = Top(item=issue.items[0], day=issue.day, votes=1e308)
     letter = {"id": bad, "subject": bad, "sender": bad, "to": bad, "at": MORNING, "size": 7}
     form = {"email": bad, "hour": 7, "zone": bad, "website": bad}
     errors = dict.fromkeys(("email", "hour", "zone", "days", "papers", "sure", bad), bad)
@@ -169,7 +175,8 @@ def pages(bad: str, address: str) -> dict[str, dict[str, object]]:
     links = [(bad, address), (bad, "/editions")]
     return {
         "home": {"form": form, "errors": errors, "zones": zones, "hours": range(24)}
-        | {"consent": bad, "edition": issue},
+        | {"consent": bad, "edition": issue, "week": week_of(issue.day)}
+        | {"timing": choice(7, "UTC", issue.day)},
         "message": {"title": bad, "text": [bad, bad], "links": links, "tone": bad},
         "ask": {"title": bad, "text": [bad], "action": address, "button": bad, "links": links}
         | {"fields": [(bad, bad)]},
@@ -177,11 +184,17 @@ def pages(bad: str, address: str) -> dict[str, dict[str, object]]:
         | {"rated": 1, "weighed": [(bad, 1.2)]}
         | {"hours": range(24), "weekdays": [(0, bad)], "categories": [(bad, bad)]}
         | {"paper_choices": range(1, 41), "errors": errors, "notice": bad}
-        | {"today": date(2026, 1, 15), "unsubscribe_url": address},
+        | {"today": date(2026, 1, 15), "unsubscribe_url": address, "beyond": bad}
+        | {"timing": choice(7, "UTC", issue.day)},
         "rate": {"paper": issue.items[0].paper, "said": "more", "done": "more", "action": address}
         | {"counts": [(bad, 1.2), (bad, 1.2)]},
         "edition": {"edition": issue, "items": issue.items, "sections": sections}
-        | {"earlier": address, "later": address, "personal": True, "topics": (bad,)},
+        | {"earlier": address, "later": address, "personal": True, "topics": (bad,)}
+        | {"periods": (week_of(issue.day),)},
+        "top": {"period": week_of(issue.day), "curve": curve, "editions": [issue.day], "open": True}
+        | {"best": [(top, [(issue.day, 1.0), (date(2026, 1, 17), 7.0)])]}
+        | {"earlier": month_of(issue.day), "later": month_of(issue.day)},
+        "tops": {"weeks": [week_of(issue.day)], "months": [month_of(issue.day)]},
         "editions": {
             "editions": [{"day": issue.day, "cut": MORNING, "count": 1, "top_title": bad}]
         },

@@ -1,10 +1,12 @@
 """How an edition came about, as it tells its readers."""
 
+from dataclasses import replace
+
 import pytest
 from make import DAY, HOUR, NOON, candidate, day, edition, item, paper, signal
 
 from digest import colophon
-from digest.model import FetchState, Gap, Harvest, Revision, SourceReport
+from digest.model import FetchState, Gap, Harvest, Revision, SourceReport, Tally
 
 
 def look(source="arxiv", hours=0, **over):
@@ -24,7 +26,13 @@ def look(source="arxiv", hours=0, **over):
     ],
 )
 def test_one_look_per_source_is_told(looks, told):
-    assert colophon.telling(looks) == tuple(looks[at] for at in told)
+    found = [replace(one, new=3) for one in colophon.telling(looks)]
+    assert found == [looks[at] for at in told]
+
+
+def test_what_is_new_counts_over_all_looks_of_the_day():
+    (told,) = colophon.telling([look(hours=0, new=31), look(hours=1, new=0), look(hours=2, new=2)])
+    assert (told.listed, told.new, told.at) == (9, 33, NOON + 2 * HOUR)
 
 
 def revised(number, version, at=NOON):
@@ -82,6 +90,16 @@ def test_the_looks_of_a_time_come_back_oldest_first(store):
         harvest = Harvest(source="arxiv", state=FetchState.FRESH, listed=50 + hours)
         store.papers.keep(harvest, NOON + hours * HOUR)
     assert [one.listed for one in store.papers.looks(NOON - DAY, NOON)] == [48, 49]
+
+
+def test_a_look_is_kept_with_what_it_showed_of_each_category(store):
+    again = Tally(name="cs.AI", listed=3, read=3, again=True)
+    tallies = (Tally(name="cs.CL", listed=9, read=8), again)
+    for number, told in enumerate((tallies, ())):
+        harvest = Harvest(source="arxiv", state=FetchState.FRESH, listed=12, tallies=told)
+        assert store.papers.keep(harvest, NOON + number * HOUR).tallies == told
+    assert [one.tallies for one in store.papers.looks(NOON - HOUR, NOON + HOUR)] == [tallies, ()]
+    assert [one.tallies for one in store.papers.last_looks()] == [()]
 
 
 def test_the_lab_of_a_paper_is_kept_and_filled_in_by_a_later_source(store):

@@ -23,7 +23,8 @@ from make import (
 )
 
 from digest import compose
-from digest.compose import Choice, Pool, check_sections, choose, dump, load, select
+from digest.compose import Choice, Pool, check_sections, choose, select
+from digest.content import dump, load
 from digest.errors import ConfigError
 from digest.model import Colophon, Earlier, Form, MailKind, Section, SubscriberState, Term
 from digest.ranking import Formula, Standing

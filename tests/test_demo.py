@@ -163,7 +163,12 @@ def test_it_has_a_digest_at_any_time_of_any_day(tmp_path, now):
     assert seen.is_sample
     assert seen.report.delivered.outcomes == {DeliveryState.SENT: 1}
     assert seen.subject
-    assert len(list(tmp_path.glob("*.eml"))) == 3
+    mails = [path.read_bytes() for path in sorted(tmp_path.glob("*.eml"))]
+    assert len(mails) == 3
+    words = message_from_bytes(mails[2], policy=policy.default).get_body(("plain",)).get_content()
+    assert "SLOW BURNERS" in words
+    assert "57 votes today after" in words
+    assert re.search(r"No\. \d+, ▲ up \d+ since", words)  # there is a yesterday
 
 
 def test_without_a_network_it_takes_the_sample_and_says_so(tmp_path, monkeypatch):

@@ -15,7 +15,8 @@ import pytest
 from digest.model import FetchState
 from digest.settings import Sources
 from digest.sources import build, look
-from digest.sources.sample import SampleTransport, grown, read_papers
+from digest.sources.sample import SampleTransport
+from digest.sources.sample_papers import grown, read_papers
 from digest.taxonomy import CATEGORIES
 
 SHARED = Path(__file__).parents[2] / "shared"

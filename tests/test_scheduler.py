@@ -6,7 +6,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fakes import FakeMailer, FakeSource
+from fakes import FakeAnnotator, FakeMailer, FakeSource
 from freezegun import freeze_time
 from installation import installed, papers
 from make import HOUR, NOON
@@ -16,7 +16,7 @@ from digest.errors import ConfigError, StoreError
 from digest.model import DeliveryState, Preferences
 from digest.scheduler import Scheduler
 
-SECOND = timedelta(seconds=1)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 EVERY_SECOND = {"tick_seconds": 1}
 
 
@@ -176,6 +176,44 @@ def test_the_sources_are_looked_at_again_only_when_it_is_time(store_url):
             looked.append(len(report.sources))
         assert looked == [1, 0, 0, 0, 1, 0, 0, 1]
         assert source.looks == [NOON, NOON + HOUR, NOON + HOUR + timedelta(minutes=61)]
+
+
+def test_votes_are_counted_anew_just_before_somebody_is_due_and_others_wait(store_url):
+    """Ann is due at 14:00 and Bob, in Calcutta, half an hour later: 20:00 there."""
+    votes = FakeSource(papers(1, 2, 3))
+    points = FakeAnnotator(lambda _, __: papers(source="hackernews"))
+    start = NOON + 50 * MINUTE
+    with installed(store_url, votes, points, now=start) as house:
+        house.join("ann", hour=14)
+        house.join("bob", hour=20, zone="Asia/Kolkata")
+        looked = {}
+        for minutes in range(125):
+            house.now = start + minutes * MINUTE
+            report = asyncio.run(house.app.tick())
+            if report.sources:
+                looked[f"{house.now:%H:%M}"] = [one.source for one in report.sources]
+        both = ["huggingface", "hackernews"]
+        assert looked == {
+            "12:50": both,
+            "13:50": both,  # an hour later
+            "13:55": ["huggingface"],  # before Ann's mail
+            "14:25": ["huggingface"],  # before Bob's
+            "14:50": both,
+        }
+        assert house.states() == {"ann": "sent", "bob": "sent"}
+
+
+def test_who_was_down_at_the_hour_counts_before_the_edition_is_made(store_url):
+    source = FakeSource(papers(1, 2, 3))
+    day = {"collect_minutes": 1440}
+    with installed(store_url, source, now=NOON - HOUR, schedule=day) as house:
+        house.join("ann", hour=12)
+        asyncio.run(house.app.tick())
+        house.now = NOON + 20 * MINUTE  # nobody ticked meanwhile
+        report = asyncio.run(house.app.tick())
+        assert (len(report.sources), report.queued.readers) == (1, 1)
+        house.now += 30 * MINUTE
+        assert asyncio.run(house.app.tick()).sources == ()
 
 
 def test_another_process_need_not_look_again_either(store_url):

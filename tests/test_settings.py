@@ -35,7 +35,8 @@ def complaint(tmp_path: Path, toml: str = "", **environ: str) -> str:
 
 def test_the_bundled_file_loads_and_all_its_weights_are_of_signals_that_come():
     bundled = load(environ={})
-    assert [section.name for section in bundled.mail_sections()] == ["trending", "fresh", "beyond"]
+    names = [section.name for section in bundled.mail_sections()]
+    assert names == ["trending", "fresh", "slow_burners", "beyond"]
     assert {source.name for source in App(bundled).sources} == {"arxiv", "huggingface"}
 
 
@@ -387,7 +388,8 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path, name):
 
 def test_a_section_that_no_rule_fills_is_refused_by_the_app(tmp_path):
     read = settings(tmp_path, "[[sections]]\nname = 'hot'\ntitle = 'Hot'\nshare = 1")
-    with pytest.raises(ConfigError, match=r"'hot' \(known: trending, fresh, beyond\)"):
+    known = r"'hot' \(known: trending, fresh, slow_burners, beyond\)"
+    with pytest.raises(ConfigError, match=known):
         App(read)
 
 

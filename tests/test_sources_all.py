@@ -21,7 +21,7 @@ LAB = """<?xml version="1.0"?><rss version="2.0"><channel><title>Lab</title><ite
 API = """<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"
  xmlns:opensearch="http://a9.com/-/spec/opensearch/1.1/"><title>q</title><id>x</id>
 <opensearch:totalResults>1</opensearch:totalResults><entry><title>Missed by the feed</title>
-<id>http://arxiv.org/abs/2601.00099v1</id></entry></feed>"""
+<id>http://arxiv.org/abs/2601.00099v1</id><category term="cs.CL"/></entry></feed>"""
 POSTS = {
     "messages": [{"status": "ok", "total": "1"}],
     "collection": [{"doi": "10.1101/2026.01.15.1", "title": "Of cells", "version": "1"}],

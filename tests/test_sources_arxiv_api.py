@@ -1,13 +1,14 @@
 """arXiv's query API: once a day, a page per three seconds, and what came by RSS stays as it is."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import httpx2
 import pytest
-from make import DAY, HOUR, NOON
+from make import DAY, HOUR, NOON, candidate, paper, paper_id
+from make import harvest as harvest_of
 from services import AGENT, asked_before, looked, values
 
 from digest.model import FetchState
@@ -26,6 +27,7 @@ ENTRY = """<entry><id>http://arxiv.org/abs/2601.{n:05}v1</id><title>On
 <summary>We count. https://github.com/ada/sheep{n}</summary>
 <author><name>Ada Example</name></author>
 <arxiv:primary_category term="cs.CL"/><category term="cs.CL"/></entry>"""
+MINUTE = timedelta(minutes=1)
 PART = ArxivApiPart(categories=["cs.CL", "cs.AI"])
 
 
@@ -39,7 +41,7 @@ def told(*pages, part=PART, **over):
 
     def handler(request):
         asked.append(request)
-        answer = pages[int(request.url.params["start"]) // arxiv_api.PAGE]
+        answer = pages[int(request.url.params.get("start", 0)) // arxiv_api.PAGE]
         if isinstance(answer, int):
             return httpx2.Response(answer)
         return httpx2.Response(200, content=answer)
@@ -71,6 +73,74 @@ def test_once_a_day_at_most():
     assert len(told(page(total=0), visits=visits(DAY))[1]) == 1
     with pytest.raises(ValueError, match="greater than or equal to 24"):
         ArxivApiPart(every_hours=23)
+
+
+# ── Topics of papers that have none ──────────────────────────────────────────────────────────────
+
+RESTING = asked_before(URL, NOON - HOUR)
+
+
+def bare(number, **over):
+    """A paper that only another list has named, seen so many minutes before noon."""
+    named = paper(number, categories=(), **over)
+    return candidate(number, paper=named, votes=5.0, seen_at=NOON - number * MINUTE)
+
+
+def asked_for(request):
+    return request.url.params.get("id_list", "").split(",")
+
+
+def test_the_topics_of_papers_that_only_another_list_named_are_looked_up_in_one_request():
+    known = [bare(2), candidate(3), bare(1), bare(4, id="10.1101/x"), bare(5, id="lab-7")]
+    harvest, asked = told(page(1, 2, 77, total=3), known=known, visits=[RESTING])
+    assert [asked_for(one) for one in asked] == [["2601.00001", "2601.00002"]]
+    found = {one.id: one.categories for one in harvest.papers}
+    assert found == {"2601.00001": ("cs.CL",), "2601.00002": ("cs.CL",)}  # and not 77
+    assert harvest.note == "topics of 2 of 2 papers looked up"
+    assert [one.url for one in harvest.visits] == [f"{URL}#topics"]
+
+
+def test_topics_are_looked_up_every_six_hours_of_a_hundred_papers_the_latest_first():
+    known = [bare(number) for number in range(150, 0, -1)]
+    _, asked = told(page(total=0), known=known, visits=[RESTING])
+    assert asked_for(asked[0]) == [paper_id(number) for number in range(1, 101)]
+    for ago, requests in ((6 * HOUR - MINUTE, 0), (6 * HOUR, 1)):
+        visits = [RESTING, asked_before(f"{URL}#topics", NOON - ago)]
+        harvest, asked = told(page(total=0), known=known, visits=visits)
+        assert len(asked) == requests
+        assert (harvest.state is FetchState.UNCHANGED) is not bool(requests)
+
+
+def test_both_questions_of_a_look_are_asked_after_each_other():
+    harvest, asked = told(page(1, total=1), known=[bare(1), bare(2)])
+    assert [bool(one.url.params.get("search_query")) for one in asked] == [True, False]
+    assert [one.url for one in harvest.visits] == [URL, f"{URL}#topics"]
+    assert harvest.note == "topics of 1 of 2 papers looked up"
+
+
+def test_a_look_up_that_fails_is_a_line_and_has_had_its_turn():
+    harvest, _ = told(503, known=[bare(1)], visits=[RESTING])
+    assert (harvest.state, harvest.note) == (FetchState.FAILED, "topics: 503 after 3 tries")
+    assert [one.url for one in harvest.visits] == [f"{URL}#topics"]
+
+
+def test_who_was_refused_does_not_ask_on():
+    harvest, asked = told(page(1, total=40), known=[bare(1)])
+    assert len(asked) == 1
+    assert (harvest.state, harvest.visits) == (FetchState.FAILED, ())
+
+
+def test_what_was_looked_up_fills_the_paper_in_the_store_and_changes_nothing_else(store):
+    first = harvest_of(paper(1, categories=(), title="As Hugging Face has it"))
+    store.papers.keep(first, NOON - HOUR)
+    (known,) = store.papers.window(NOON - DAY, NOON)
+    found, _ = told(page(1, total=1), known=[known], visits=[RESTING])
+    assert store.papers.keep(found, NOON).new == 0
+    (kept,) = store.papers.window(NOON - DAY, NOON)
+    assert (kept.paper.categories, kept.paper.title) == (("cs.CL",), "As Hugging Face has it")
+
+
+# ── Manners ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_between_two_requests_there_are_three_seconds_wherever_they_go():

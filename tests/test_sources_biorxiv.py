@@ -10,8 +10,9 @@ from make import HOUR, NOON
 from services import AGENT, asked_before, looked, serving, values
 
 from digest.model import FetchState
-from digest.settings.sources import BiorxivPart
+from digest.settings.sources import ArxivApiPart, BiorxivPart, Sources
 from digest.sources import biorxiv
+from digest.taxonomy import CATEGORIES, OTHER_SUBJECT, SUBJECTS
 
 BASE = "https://api.biorxiv.org"
 BIO, MED = "/details/biorxiv/2026-01-14/2026-01-15", "/details/medrxiv/2026-01-14/2026-01-15"
@@ -50,7 +51,7 @@ def test_a_posting_becomes_a_paper():
     page_of_it = "https://www.biorxiv.org/content/10.1101/2026.01.14.000001v1"
     assert (paper.id, paper.title) == ("10.1101/2026.01.14.000001", "On sheep 1")
     assert paper.authors == ("A. B. Example", "Ben Other", "Consortium")
-    assert (paper.categories, paper.source) == (("neuroscience",), "biorxiv")
+    assert (paper.categories, paper.source) == (("q-bio.NC", "neuroscience"), "biorxiv")
     assert paper.published_at == datetime(2026, 1, 14, tzinfo=UTC)
     assert paper.links == {
         "paper": page_of_it,
@@ -61,6 +62,31 @@ def test_a_posting_becomes_a_paper():
     assert service.paths == [f"{BIO}/0/json", f"{MED}/0/json"]
     assert {request.headers["User-Agent"] for request in service.asked} == {AGENT}
     assert (harvest.state, harvest.note) == (FetchState.FRESH, "")
+
+
+@pytest.mark.parametrize(
+    ("subject", "category"),
+    [
+        ("Genomics", "q-bio.GN"),
+        ("Infectious Diseases (except HIV/AIDS)", "q-bio.PE"),
+        ("Dermatology", "q-bio.OT"),  # no topic of its own
+    ],
+)
+def test_a_subject_has_a_category_that_readers_can_choose(subject, category):
+    harvest, _ = told({BIO: page(entry(category=subject)), MED: NOBODY})
+    assert harvest.papers[0].categories == (category, subject.lower())
+    assert category in CATEGORIES
+    assert category in BiorxivPart().topics
+    assert BiorxivPart(categories=[subject]).topics == (category,)
+
+
+def test_readers_may_choose_what_the_sources_that_are_on_bring():
+    off, on = Sources(), Sources(biorxiv=BiorxivPart(enabled=True, categories=["neuroscience"]))
+    assert off.topics == off.arxiv.categories
+    assert on.topics == (*off.arxiv.categories, "q-bio.NC")
+    api = ArxivApiPart(enabled=True, categories=["cs.CL", "math.GT"])
+    assert Sources(arxiv_api=api).topics == (*off.arxiv.categories, "math.GT")
+    assert set(SUBJECTS.values()) | {OTHER_SUBJECT} <= CATEGORIES.keys()
 
 
 def test_pages_follow_until_all_have_come():

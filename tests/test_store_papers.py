@@ -94,8 +94,8 @@ def test_the_same_harvest_from_two_threads_is_kept_once(store):
 def test_signals_come_back_oldest_first_thinned_to_what_ranking_reads(store):
     signals = tuple(signal(n, at=NOON - n * HOUR) for n in (1, 30, 2, 14, 12, 13, 11, 20))
     store.papers.keep(harvest(paper(), signals=signals), NOON)
-    # The first, the last, and the last of half a day ago.
-    assert [one.value for one in window(store)[paper_id(1)].signals] == [30, 12, 1]
+    # The first, the last, and the last ones of half a day and of a day ago.
+    assert [one.value for one in window(store)[paper_id(1)].signals] == [30, 20, 12, 1]
 
 
 def test_earlier_papers_speak_with_the_most_votes_they_were_seen_with(store):

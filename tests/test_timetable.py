@@ -8,7 +8,17 @@ import pytest
 from make import HOUR, NOON
 
 from digest.model import EVERY_DAY
-from digest.timetable import cut_at, due_at, due_slots, editorial_day, in_words, known_zones
+from digest.timetable import (
+    Look,
+    cut_at,
+    due_at,
+    due_slots,
+    editorial_day,
+    in_words,
+    known_zones,
+    last_due,
+    look_due,
+)
 
 CATCH_UP = 6 * HOUR
 MINUTE = timedelta(minutes=1)
@@ -234,3 +244,57 @@ def test_a_length_of_time_is_said_as_people_do(span, words):
 def test_a_zone_that_depends_on_the_machine_is_not_known():
     assert {"UTC", "Europe/Berlin", "Asia/Kathmandu", "GMT"} <= known_zones()
     assert not {"localtime", "Factory", "posixrules"} & known_zones()
+
+
+# ── When to look ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("groups", "until", "instant"),
+    [
+        ([], "2026-01-15 12:00", None),
+        ([(12, "UTC", EVERY_DAY)], "2026-01-15 12:00", "2026-01-15 12:00"),
+        ([(12, "UTC", EVERY_DAY)], "2026-01-15 11:59", "2026-01-14 12:00"),
+        ([(7, "UTC", EVERY_DAY), (11, "UTC", EVERY_DAY)], "2026-01-15 12:00", "2026-01-15 11:00"),
+        ([(17, "Asia/Kolkata", EVERY_DAY)], "2026-01-15 12:00", "2026-01-15 11:30"),
+        ([(1, "Pacific/Kiritimati", EVERY_DAY)], "2026-01-15 12:00", "2026-01-15 11:00"),
+        ([(12, "UTC", frozenset({4}))], "2026-01-15 12:00", None),  # Fridays; it is Thursday
+        ([(2, "Europe/Berlin", EVERY_DAY)], "2026-03-29 01:00", "2026-03-29 01:00"),
+    ],
+)
+def test_the_last_instant_at_which_somebody_is_due(groups, until, instant):
+    assert last_due(groups, utc(until)) == (utc(instant) if instant else None)
+
+
+@pytest.mark.parametrize(
+    ("papers_ago", "others_ago", "due_in", "expected"),
+    [
+        (60, 1, None, Look.FULL),  # it is time
+        (1, 60, None, Look.FULL),  # for the others
+        (None, 1, None, Look.FULL),  # a source that was never looked at
+        (-1, 1, None, Look.FULL),  # the clock was set back
+        (59, 59, None, Look.NONE),
+        (59, 59, 5, Look.BRIEF),
+        (4, 59, 5, Look.NONE),  # within the lead: votes are fresh
+        (6, 59, 3, Look.BRIEF),
+        (6, 59, 1, Look.BRIEF),
+        (6, 59, 0, Look.BRIEF),
+        (6, 59, -1, Look.NONE),  # that was looked at in time: five minutes before
+        (30, 59, -20, Look.BRIEF),  # down at the hour
+        (20, 59, -20, Look.NONE),
+        (59, 1, 5, Look.BRIEF),  # what tells more is not asked for it
+    ],
+)
+def test_what_is_looked_at_now(papers_ago, others_ago, due_in, expected):
+    ago = {"papers": papers_ago, "others": others_ago}
+    looked = {n: None if m is None else NOON - m * MINUTE for n, m in ago.items()}
+    due = None if due_in is None else NOON + due_in * MINUTE
+    off = Look.FULL if expected is Look.FULL else Look.NONE
+    for lead, found in ((5 * MINUTE, expected), (timedelta(), off)):
+        asked = {"every": HOUR, "lead": lead, "mailed": lambda: due}
+        assert look_due(looked, ["papers"], NOON, **asked) is found
+
+
+def test_without_a_source_of_papers_nothing_is_fresh():
+    asked = {"every": HOUR, "lead": 5 * MINUTE, "mailed": lambda: NOON}
+    assert look_due({}, [], NOON, **asked) is Look.NONE

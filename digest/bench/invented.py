@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from random import Random
 
-from digest.compose import dump
+from digest.content import dump
 from digest.model import Edition, Item, Paper, Preferences, Term
 
 CARDS = 200  # papers of an edition, of which a mail shows some

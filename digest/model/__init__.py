@@ -47,6 +47,7 @@ from digest.model.papers import (
     Paper,
     Signal,
     SourceReport,
+    Tally,
     Visit,
 )
 from digest.model.readers import (
@@ -106,6 +107,7 @@ __all__ = [
     "SourceReport",
     "Subscriber",
     "SubscriberState",
+    "Tally",
     "Term",
     "Verdict",
     "Visit",

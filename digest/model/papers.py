@@ -87,6 +87,19 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """One category of what a source showed: how many papers it listed, and how many were read.
+
+    ``again`` says that it was the list before once more, while the other categories went on.
+    """
+
+    name: str
+    listed: int
+    read: int
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Harvest:
     """What one look at one source brought home.
 
@@ -99,6 +112,7 @@ class Harvest:
     papers: tuple[Paper, ...] = ()
     signals: tuple[Signal, ...] = ()
     visits: tuple[Visit, ...] = ()
+    tallies: tuple[Tally, ...] = ()
     listed: int = 0
     note: str = ""
     seconds: float = 0.0
@@ -116,3 +130,4 @@ class SourceReport:
     newest_id: str = ""
     seconds: float = 0.0
     note: str = ""
+    tallies: tuple[Tally, ...] = ()

@@ -9,6 +9,7 @@ reading.py    what a paper's signals say at one instant
 features.py   the numbers the learned part looks at
 trees.py      the learned part: a small forest, split into named parts that sum to it
 cold.py       papers without votes: what authors and text promise
+burners.py    papers that are noticed days later
 words.py      what the words of a text promise
 guards.py     bursts, single sources, caps, exploration
 receipt.py    every part in words
@@ -23,14 +24,17 @@ freshness, in which order it shows them.
 Source: measured on 314 recorded days of Hugging Face votes; docs/ranking.md has the tables.
 """
 
+import heapq
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from statistics import median
 
 from digest.model import Candidate, Item, Term
+from digest.ranking import burners
 from digest.ranking import guards as guard
+from digest.ranking.burners import Burners
 from digest.ranking.cold import Cold, Standing
 from digest.ranking.features import PART_OF, Field, values
 from digest.ranking.guards import Act, Guards
@@ -41,6 +45,7 @@ from digest.ranking.trees import Forest
 __all__ = [
     "NOBODY",
     "WORDS",
+    "Burners",
     "Cold",
     "Forest",
     "Formula",
@@ -70,6 +75,7 @@ class Formula:
         model: corrects the closed form where votes are counted; None is the closed form.
         cold: what papers without votes promise; None says nothing about them.
         guards: against being fooled.
+        burners: the bar for papers that are noticed days later.
     """
 
     age_exponent: float = 0.2
@@ -78,6 +84,7 @@ class Formula:
     model: Forest | None = None
     cold: Cold | None = None
     guards: Guards = UNGUARDED
+    burners: Burners = burners.NONE
 
 
 @dataclass(slots=True)
@@ -102,6 +109,7 @@ def rank(
     now: datetime,
     formula: Formula,
     standing: Standing = NOBODY,
+    shown: Collection[str] = burners.NOBODY,
 ) -> Iterator[tuple[Item, Reading]]:
     """All candidates, best first; ties go to the smaller id, so the order is the same everywhere.
 
@@ -110,6 +118,7 @@ def rank(
         now: signals after it do not exist.
         formula: the numbers, and what is switched on.
         standing: what is known of authors, for papers without votes.
+        shown: papers that stood so high on an earlier day that they can be no slow burners.
 
     Yields:
         Items (rank from 1, no section yet) with the reading each comes from. Receipts are written
@@ -119,6 +128,7 @@ def rank(
     ground = Field.of([reading for _, reading in found])
     scored = [_scored(c, r, formula, ground, standing) for c, r in found]
     _guarded(scored, now, formula)
+    _kindled(scored, formula.burners, shown)
     popular = [one.popularity for one in scored if one.reading.votes]
     usual = math.exp(median(popular)) if popular else 0.0
     for place, one in enumerate(scored, 1):
@@ -183,6 +193,13 @@ def _guarded(scored: list[Scored], now: datetime, formula: Formula) -> None:
         place, act = slot
         scored[place].add(act)
         scored.sort(key=_best)
+
+
+def _kindled(scored: list[Scored], bar: Burners, shown: Collection[str]) -> None:
+    """Marks the slow burners: what burns is looked for among the most popular alone."""
+    for one in heapq.nlargest(bar.best, scored, key=lambda one: one.popularity):
+        if one.candidate.paper.id not in shown and burners.burns(one.reading, bar):
+            one.reading = replace(one.reading, burning=True)
 
 
 def _best(one: Scored) -> tuple[float, str]:

@@ -1,7 +1,7 @@
 """Of the ranking rule: what the signals of one paper say at one instant."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +10,7 @@ from digest.model import Candidate, Signal
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 HALF_DAY = timedelta(hours=12)
+A_DAY_AGO = (timedelta(hours=20), timedelta(hours=36))  # what counts as a look of a day ago
 # What is counted because people liked a paper; where it comes from tells who speaks of it.
 POPULARITY = frozenset({"votes", "comments", "points", "citations"})
 NEVER = timedelta()
@@ -29,6 +30,8 @@ class Reading:
         pace: votes an hour, since half a day ago or, where that is not known, since the listing.
         sources: who counts something that people did.
         listed: when the paper was listed (or announced, or seen).
+        before: the votes of a day ago, None where nobody looked then.
+        burning: whether it is a slow burner (see ``burners``).
     """
 
     votes: float | None
@@ -40,6 +43,8 @@ class Reading:
     pace: float = 0.0
     sources: frozenset[str] = frozenset()
     listed: datetime | None = None
+    before: float | None = None
+    burning: bool = False
 
 
 def count(value: float | None) -> float:
@@ -51,7 +56,7 @@ def read(candidate: Candidate, now: datetime) -> Reading:
     """Boils a candidate's signals down; those after ``now`` do not exist."""
     first: dict[str, datetime] = {}
     last: dict[str, Signal] = {}
-    earlier: Signal | None = None  # the votes of half a day ago
+    counts: list[Signal] = []  # of votes
     sources: set[str] = set()
     for signal in candidate.signals:
         name, at = signal.name, signal.at
@@ -63,13 +68,14 @@ def read(candidate: Candidate, now: datetime) -> Reading:
             last[name] = signal
         if name in POPULARITY and signal.value > 0:
             sources.add(signal.source)
-        if name == "votes" and now - at >= HALF_DAY and (not earlier or at >= earlier.at):
-            earlier = signal
+        if name == "votes":
+            counts.append(signal)
     listed = min(first.get("listed", first.get("announced", candidate.seen_at)), now)
     votes = last.get("votes")
     looked = votes.at if votes else now
     age = max(NEVER, looked - listed)
-    growth, pace = _growth(earlier, votes, age)
+    growth, pace = _growth(_ago(counts, now, (HALF_DAY, timedelta.max)), votes, age)
+    before = _ago(counts, now, A_DAY_AGO)
     return Reading(
         votes=count(votes.value) if votes else None,
         age=age,
@@ -80,7 +86,17 @@ def read(candidate: Candidate, now: datetime) -> Reading:
         pace=pace,
         sources=frozenset(sources),
         listed=listed,
+        before=count(before.value) if before else None,
     )
+
+
+def _ago(
+    signals: Sequence[Signal], now: datetime, bounds: tuple[timedelta, timedelta]
+) -> Signal | None:
+    """The last of these that is as old as that."""
+    least, most = bounds
+    fit = [signal for signal in signals if least <= now - signal.at <= most]
+    return max(reversed(fit), key=lambda signal: signal.at, default=None)
 
 
 def _growth(

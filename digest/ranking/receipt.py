@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from digest.model import Paper, Term
+from digest.ranking.burners import reason
 from digest.ranking.cold import Standing
 from digest.ranking.reading import DAY, HOUR, Reading, count
 from digest.timetable import in_words
@@ -60,7 +61,8 @@ def line(reading: Reading, parts: Sequence[Term], popularity: float, usual: floa
     if reading.votes and usual and popularity >= NOTABLE * usual:
         first += f", {popularity / usual:.1f}× the usual"
     rest = [text for name, text in said.items() if name not in UNSAID and text]
-    return "; ".join([first, said["freshness"], *rest])
+    head = [reason(reading)] if reading.burning else [first, said["freshness"]]
+    return "; ".join([*head, *rest])
 
 
 def _expected(popularity: float) -> str:

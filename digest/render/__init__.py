@@ -236,6 +236,7 @@ def _environment(folder: Path) -> Environment:
         "href": filters.href,
         "addresses": filters.addresses,
         "bars": filters.bars,
+        "folded": filters.folded,
         "signed": filters.signed,
         "wrapped": filters.wrapped,
     }

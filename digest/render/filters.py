@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
-from digest.model import Paper, Term
+from digest.model import Paper, Tally, Term
 from digest.notation import readable, shorten
 
 # What a title may not do to the line it stands in: control characters, half surrogate pairs,
@@ -33,6 +33,7 @@ _LINK_LABELS = {
 }
 _FIXED_BELOW = 1000.0  # from there on a number is written with an exponent
 _MOST_PARTS = 8  # of a score, in a mail
+_MOST_CATEGORIES = 5  # of a source, in the line on what was read
 _FACTOR_LIMIT = 12.0  # beyond exp(±12) a factor says nothing to a person
 
 
@@ -165,6 +166,23 @@ def parts(terms: Sequence[Term]) -> list[Share]:
         for term in finite
     ]
     return sorted(shares, key=lambda share: not share.lifts)
+
+
+def folded(tallies: Sequence[Tally]) -> tuple[list[Tally], int, str]:
+    """The categories to name, how many more there are, and whether ``all`` were read in full.
+
+    Where not all can be named those at fault come first; ``others``: all but the named ones were
+    read in full; ``few``: there are more at fault than can be named; '' where none was.
+    """
+    wrong = [one for one in tallies if one.again or one.read != one.listed]
+    if len(tallies) <= _MOST_CATEGORIES:
+        named = list(tallies)
+    else:
+        named = [*wrong, *(one for one in tallies if one not in wrong)][:_MOST_CATEGORIES]
+    outcome = "all"
+    if wrong:
+        outcome = "few" if len(wrong) > len(named) else "others"
+    return named, len(tallies) - len(named), "" if len(wrong) == len(tallies) else outcome
 
 
 def underlined(title: str) -> str:

@@ -97,6 +97,7 @@ class Settings(BaseSettings):
     sections: tuple[SectionPart, ...] = (
         SectionPart(name="trending", title="Trending", share=1.0),
         SectionPart(name="fresh", title="Fresh, no votes yet", share=0.25),
+        SectionPart(name="slow_burners", title="Slow burners", share=0.1),
         SectionPart(name="beyond", title="Beyond your topics", share=0.1),
     )
     sources: Sources = Sources()

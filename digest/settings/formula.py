@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from digest.errors import ConfigError
-from digest.ranking import Cold, Formula, Guards
+from digest.ranking import Burners, Cold, Formula, Guards
 from digest.ranking.cold import FEATURES as COLD_FEATURES
 from digest.ranking.features import FEATURES
 from digest.ranking.trees import Forest, parse
@@ -35,6 +35,7 @@ def formula(ranking: Ranking, config: Path) -> Formula:
         model=None if ranking.model == "closed" else _model(path),
         cold=_cold(shipped) if ranking.cold_start else None,
         guards=Guards(**ranking.guards.model_dump()),
+        burners=Burners(**ranking.slow_burners.model_dump()),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from itertools import chain
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -15,6 +16,7 @@ from pydantic import (
 )
 
 from digest.settings.tables import Category, Line, Origin, Part, Weekdays
+from digest.taxonomy import OTHER_SUBJECT, SUBJECTS, topic_of
 
 
 def _address(value: str) -> str:
@@ -97,6 +99,13 @@ class BiorxivPart(ServicePart):
     pages: int = Field(default=20, ge=1, le=100)
     every_hours: Hours = 6.0
 
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The categories that stand for the subjects that are taken."""
+        chosen = [name.lower() for name in self.categories]
+        found = {topic_of(name) for name in chosen or (*SUBJECTS, OTHER_SUBJECT)}
+        return tuple(sorted(found))
+
 
 class FeedPart(Part):
     """Any feed, RSS or Atom."""
@@ -171,3 +180,10 @@ class Sources(Part):
         if value.categories or feed is None:
             return value
         return value.model_copy(update={"categories": feed.categories})
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The categories of the papers that come in: what readers may choose from."""
+        api, biorxiv = self.arxiv_api, self.biorxiv
+        more = (api.categories if api.enabled else (), biorxiv.topics if biorxiv.enabled else ())
+        return tuple(dict.fromkeys(chain(self.arxiv.categories, *more)))

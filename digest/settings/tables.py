@@ -157,6 +157,7 @@ class Schedule(Part):
     zone: Zone = "UTC"
     tick_seconds: int = Field(default=30, ge=1, le=3600)
     collect_minutes: int = Field(default=60, ge=5, le=1440)
+    fresh_minutes: int = Field(default=5, ge=0, le=60)
     cut_hours: Literal[1, 2, 3, 4, 6, 8, 12, 24] = 1
     catch_up_hours: int = Field(default=6, ge=0, le=12)
     quiet_days: Literal["skip", "send"] = "skip"
@@ -188,6 +189,16 @@ class GuardsPart(Part):
     exploration: bool = False
 
 
+class SlowBurnersPart(Part):
+    """The bar for papers that are noticed days later: see ``ranking.burners``; best 0: none."""
+
+    days: int = Field(default=2, ge=1, le=60)
+    votes: int = Field(default=10, ge=1)
+    share: float = Field(default=0.5, ge=0, le=1)
+    top: int = Field(default=12, ge=0)
+    best: int = Field(default=40, ge=0)
+
+
 class Ranking(Part):
     """The formula's numbers: see ``ranking``."""
 
@@ -195,6 +206,7 @@ class Ranking(Part):
     cold_start: bool = True
     history_days: int = Field(default=365, ge=1, le=3650)
     guards: GuardsPart = GuardsPart()
+    slow_burners: SlowBurnersPart = SlowBurnersPart()
 
     window_days: int = Field(default=7, ge=1, le=60)
     pool: int = Field(default=150, ge=1, le=2000)

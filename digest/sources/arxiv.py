@@ -23,7 +23,9 @@ import httpx2
 from digest.errors import SourceError
 from digest.model import FetchState, Harvest, Signal, Visit
 from digest.settings import ArxivPart
+from digest.sources import arxiv_lists
 from digest.sources.arxiv_feed import NAME, Batch, Entry, parse
+from digest.sources.arxiv_lists import Lists
 from digest.sources.client import Answer, Client
 from digest.sources.fields import instant
 
@@ -76,6 +78,7 @@ class Source:
             return Harvest(source=self.name, state=FetchState.UNCHANGED, visits=(answer.visit,))
         batch = await asyncio.to_thread(_batch, answer)
         state, remark = self._judge(batch, last, now)
+        lists = self._lists(batch, visits, now) if state is FetchState.FRESH else Lists()
         papers = batch.announced
         return Harvest(
             source=self.name,
@@ -85,10 +88,32 @@ class Source:
                 *(signal for entry in papers for signal in _signals(entry, now)),
                 *(_revised(entry, now) for entry in batch.replaced if entry.version > 1),
             ),
-            visits=() if state is FetchState.FAILED else (_remember(batch, answer, last, state),),
+            visits=()
+            if state is FetchState.FAILED
+            else (
+                _remember(batch, answer, last, state),
+                *lists.visits,
+            ),
+            tallies=lists.tallies,
             listed=batch.listed,
-            note="; ".join(part for part in (remark, batch.note) if part),
+            note="; ".join(part for part in (remark, lists.note, batch.note) if part),
         )
+
+    def _lists(self, batch: Batch, visits: Mapping[str, Visit], now: datetime) -> Lists:
+        """The batch category by category; an old batch, or none, would say nothing of them."""
+        return arxiv_lists.lists(
+            batch,
+            self._options.categories,
+            self.url,
+            visits,
+            lambda visit: self._is_due(visit, batch, now),
+        )
+
+    def _is_due(self, last: Visit, batch: Batch, now: datetime) -> bool:
+        """Whether the batch, built at another time, should be another than the last one."""
+        before, after = instant(last.built), instant(batch.built) or now
+        quiet, holidays = self._options.quiet_evenings, self._options.holidays
+        return before is not None and _announced_between(before, after, quiet, holidays)
 
     def _judge(self, batch: Batch, last: Visit | None, now: datetime) -> tuple[FetchState, str]:
         quiet, holidays = self._options.quiet_evenings, self._options.holidays
@@ -101,8 +126,8 @@ class Source:
         if not batch.entries:
             return FetchState.FAILED, "not one entry can be read"
         if last and last.batch == fingerprint(batch) and last.built != batch.built:
-            before, after = instant(last.built), instant(batch.built) or now
-            if before and _announced_between(before, after, quiet, holidays):
+            before = instant(last.built)
+            if before and self._is_due(last, batch, now):
                 day = before.astimezone(EASTERN).date()
                 return FetchState.STALE, f"the batch of {day} again under a new build date"
         return FetchState.FRESH, ""

@@ -5,10 +5,14 @@ the RSS and the API together (https://info.arxiv.org/help/api/tou.html): so it l
 sources have, and never at the same time. It re-reads the last days, because the API lags behind
 the announcements and the RSS has been seen with holes; ids tell what is new, so a paper that came
 by the RSS stays as it is. The report's line counts what was not known: that is what was missed.
+
+A paper that only another list has named has no category, so no reader who chose topics gets it as
+one of theirs. The newest of such papers are looked up by their ids, in one request every six hours.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Unpack
@@ -18,12 +22,15 @@ from digest.errors import SourceError
 from digest.model import Candidate, FetchState, Harvest, Signal, Visit
 from digest.settings.sources import ArxivApiPart
 from digest.sources.arxiv_feed import Batch, Entry, parse
-from digest.sources.client import Answer
+from digest.sources.client import Answer, Client
+from digest.sources.fields import arxiv_id
 from digest.sources.manners import Network, client
 from digest.sources.observing import rests
 
 NAME = "arxiv_api"
 PAUSE = 3.0  # seconds between two requests, for all of arXiv's old interfaces together
+LOOKUP = timedelta(hours=6)  # between two look-ups of topics,
+LOOKUPS = 100  # of so many papers
 PAGE = 500  # entries a request; arXiv takes up to 2,000, and answers small ones more reliably
 
 
@@ -36,6 +43,7 @@ class Source:
     def __init__(self, options: ArxivApiPart, **network: Unpack[Network]) -> None:
         self._options = options
         self.url = f"{options.base_url}/api/query"
+        self.topics = f"{self.url}#topics"  # when topics were last looked up
         self._every = timedelta(hours=options.every_hours)
         self._client = client(NAME, options, network, pause=PAUSE)
 
@@ -43,38 +51,66 @@ class Source:
         self,
         now: datetime,
         visits: Mapping[str, Visit],
-        known: Mapping[str, Candidate],  # noqa: ARG002 - the store tells what is new, and fills gaps
+        known: Mapping[str, Candidate],
     ) -> Harvest:
         """What was submitted in the last days at ``now``: see ``sources.Annotator``.
 
-        A page that fails after the first one makes the look a failure that keeps what it has.
+        The store tells what is new, and fills gaps. A page that fails after the first one makes the
+        look a failure that keeps what it has.
 
         Raises:
             SourceError: the first page did not come, or cannot be read.
         """
-        if rests(visits.get(self.url), now, self._every):
+        recent = not rests(visits.get(self.url), now, self._every)
+        unknown = [] if rests(visits.get(self.topics), now, LOOKUP) else _without_topic(known)
+        if not (recent or unknown):
             return Harvest(source=self.name, state=FetchState.UNCHANGED)
-        entries: list[Entry] = []
-        fault, total = "", 1
+        found = _Found()
         async with self._client as http:
             http.follow()
-            for number in range(self._options.pages):
-                try:
-                    answer = await http.get(self._address(now, number))
-                    batch = await asyncio.to_thread(_page, answer)
-                except SourceError as error:
-                    if not number:
-                        raise
-                    fault = f"page {number}: {error.args[0]}"
-                    break
-                entries += batch.entries
-                total = batch.listed if batch.total is None else batch.total
-                due = min(PAGE, total - number * PAGE)
-                if batch.listed < due:  # arXiv gives short and empty pages, too
-                    fault = f"page {number}: {batch.listed} of {due} entries came"
-                if fault or (number + 1) * PAGE >= total:
-                    break
-        return self._harvest(entries, fault, total, now)
+            if recent:
+                await self._recent(http, now, found)
+            if unknown and not found.fault:  # who was just refused does not ask again
+                await self._look_up(http, unknown, found)
+        return self._harvest(found, now)
+
+    async def _recent(self, http: Client, now: datetime, found: "_Found") -> None:
+        """Adds what was submitted in the last days, page by page."""
+        total, most = 1, self._options.pages
+        for number in range(most):
+            try:
+                answer = await http.get(self._address(now, number))
+                batch = await asyncio.to_thread(_page, answer)
+            except SourceError as error:
+                if not number:
+                    raise
+                found.fault = f"page {number}: {error.args[0]}"
+                break
+            found.entries += batch.entries
+            total = batch.listed if batch.total is None else batch.total
+            due = min(PAGE, total - number * PAGE)
+            if batch.listed < due:  # arXiv gives short and empty pages, too
+                found.fault = f"page {number}: {batch.listed} of {due} entries came"
+            if found.fault or (number + 1) * PAGE >= total:
+                break
+        if total > most * PAGE:
+            found.remarks.append(f"only the latest {most * PAGE:,} of {total:,} were asked for")
+        found.asked += [] if found.fault else [self.url]
+
+    async def _look_up(self, http: Client, names: Sequence[str], found: "_Found") -> None:
+        """Adds these papers as arXiv knows them; a look-up that failed has had its turn, too."""
+        found.asked.append(self.topics)
+        query = {"id_list": ",".join(names), "max_results": len(names)}
+        try:
+            answer = await http.get(f"{self.url}?{urlencode(query)}")
+            batch = await asyncio.to_thread(_page, answer)
+        except SourceError as error:
+            found.fault = f"topics: {error.args[0]}"
+            return
+        wanted = set(names)
+        ours = [entry for entry in batch.entries if entry.paper.id in wanted]
+        found.entries += ours
+        found.remarks.append(f"topics of {len(ours)} of {len(names)} papers looked up")
 
     def _address(self, now: datetime, number: int) -> str:
         since = now - timedelta(days=self._options.days)
@@ -89,25 +125,39 @@ class Source:
         }
         return f"{self.url}?{urlencode(query)}"
 
-    def _harvest(self, entries: list[Entry], fault: str, total: int, now: datetime) -> Harvest:
-        papers = {entry.paper.id: entry.paper for entry in entries}
-        most = self._options.pages * PAGE
-        remark = f"only the latest {most:,} of {total:,} were asked for" if total > most else ""
+    def _harvest(self, found: "_Found", now: datetime) -> Harvest:
+        papers = {entry.paper.id: entry.paper for entry in found.entries}
         state = FetchState.FRESH if papers else FetchState.QUIET
-        seen = Visit(url=self.url, built=now.isoformat())
         return Harvest(
             source=self.name,
-            state=FetchState.FAILED if fault else state,
+            state=FetchState.FAILED if found.fault else state,
             papers=tuple(papers.values()),
             signals=tuple(
                 Signal(paper_id=paper.id, source=self.name, name="code", value=1.0, at=now)
                 for paper in papers.values()
                 if "code" in paper.links
             ),
-            visits=() if fault else (seen,),
-            listed=len(entries),
-            note="; ".join(part for part in (fault, remark) if part),
+            visits=tuple(Visit(url=url, built=now.isoformat()) for url in found.asked),
+            listed=len(found.entries),
+            note="; ".join(part for part in (found.fault, *found.remarks) if part),
         )
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a look has brought so far; ``asked`` are the questions that rest now."""
+
+    entries: list[Entry] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    fault: str = ""
+
+
+def _without_topic(known: Mapping[str, Candidate]) -> list[str]:
+    """The ids of papers of arXiv whose category nobody has told, the latest seen first."""
+    bare = [one for one in known.values() if not one.paper.categories]
+    bare.sort(key=lambda one: (one.seen_at, one.paper.id), reverse=True)
+    return [one.paper.id for one in bare if arxiv_id(one.paper.id) == one.paper.id][:LOOKUPS]
 
 
 def _page(answer: Answer) -> Batch:

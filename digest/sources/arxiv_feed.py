@@ -45,7 +45,8 @@ class Entry:
 class Batch:
     """A feed: ``built`` as written, ``listed`` with what could not be read, ids only once.
 
-    ``total`` is how many the query API has in all; the feeds do not say.
+    ``total`` is how many the query API has in all; the feeds do not say. ``lost`` has the
+    categories of each entry that could not be read.
     """
 
     built: str | None
@@ -54,6 +55,7 @@ class Batch:
     cut: bool = False
     note: str = ""
     total: int | None = None
+    lost: tuple[tuple[str, ...], ...] = ()
 
     @property
     def announced(self) -> tuple[Entry, ...]:
@@ -75,15 +77,15 @@ def parse(data: bytes) -> Batch:
     feed = read(data, NAME)
     _complain(feed)
     found: dict[str, Entry] = {}
-    dropped = 0
+    dropped: list[tuple[str, ...]] = []
     for raw in feed.entries:
         entry = _entry(raw, rss=feed.version.startswith("rss"))
         if entry is None:
-            dropped += 1
+            dropped.append(_categories(raw))
         elif entry.paper.id not in found or found[entry.paper.id].kind not in KINDS:
             found[entry.paper.id] = entry
     total = str(feed.head.get("opensearch_totalresults"))
-    lost = f"{dropped} of {len(feed.entries)} entries without an arXiv id or title dropped"
+    lost = f"{len(dropped)} of {len(feed.entries)} entries without an arXiv id or title dropped"
     return Batch(
         built=one_line(feed.head.get("updated"), limit=fields.NAME_LENGTH) or None,
         entries=tuple(found.values()),
@@ -91,6 +93,7 @@ def parse(data: bytes) -> Batch:
         cut=feed.cut,
         note="; ".join(part for part in (feed.note, lost if dropped else "") if part),
         total=int(total) if _TOTAL.fullmatch(total) else None,
+        lost=tuple(dropped),
     )
 
 

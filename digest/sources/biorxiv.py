@@ -1,7 +1,8 @@
 """Sources: bioRxiv and medRxiv, read from the one API of both.
 
 ``/details/SERVER/FROM/TO/CURSOR/json`` gives 100 papers a page (https://api.biorxiv.org). Dates are
-those of the posting, in the servers' own zone; revisions of older papers are no news.
+those of the posting, in the servers' own zone; revisions of older papers are no news. A paper has
+the category of arXiv that its subject comes closest to, for readers choose among these.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from digest.sources.fields import instant, one_line, text
 from digest.sources.identity import doi
 from digest.sources.manners import Network, client
 from digest.sources.observing import rests
+from digest.taxonomy import topic_of
 
 NAME = "biorxiv"
 PAUSE = 1.0  # seconds between two requests; no limit is published
@@ -134,7 +136,7 @@ def _paper(entry: Entry) -> Paper | None:
         title=title,
         abstract=abstract,
         authors=tuple(_names(entry.get("authors"))),
-        categories=(category,) if category else (),
+        categories=(topic_of(category), category) if category else (),
         source=NAME,
         published_at=instant(entry.get("date")),
         links=links,

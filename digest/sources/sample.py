@@ -8,28 +8,25 @@ sources read it as they read the world. Nothing here touches the network or the 
 
 The sample knows no weekends and no holidays: its day 0 is the UTC date of ``now``, whichever day
 that is, so that a demo on a Sunday has papers too. From one UTC date to the next every paper moves
-on by a day: within a month it keeps its id, and in the next month it is another paper.
+on by a day: within a month it keeps its id, and in the next month it is another paper. Who looks
+back says what the ``present`` is, whose date is day 0 then.
 """
 
 import hashlib
 import json
-import math
-import tomllib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta
 from email.utils import format_datetime
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET  # written only, never parsed
 from zoneinfo import ZoneInfo
 
 import httpx2
 
+from digest.sources.sample_papers import Dated, SamplePaper, grown, read_papers
+
 EASTERN = ZoneInfo("America/New_York")
 BUILD = timedelta(seconds=2)  # arXiv's feeds are rebuilt just after midnight Eastern
-GROWN = timedelta(days=7)  # a paper has its eventual votes after this time
-SUBMISSION_HOURS = 18  # arXiv's deadline, 14:00 Eastern on the day before, is 18 or 19 UTC
 STANDING = ("isHf", "isHfAdmin", "isMod", "isUserFollowing")  # none of them holds for anybody
 PAGE, MOST = 50, 100  # entries of a page of daily papers: by default, at most
 NAMESPACES = {
@@ -42,73 +39,17 @@ KINDS = ("new", "cross", "replace", "replace-cross")  # in the order of arXiv's 
 LICENCE = "http://creativecommons.org/licenses/by/4.0/"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SamplePaper:
-    """One entry of ``sample_papers.toml``, which explains the fields; texts are raw."""
-
-    number: str
-    day: int
-    title: str
-    abstract: str
-    authors: Sequence[str]
-    categories: Sequence[str]
-    listed_hour: int | None = None
-    votes: int = 0
-    comments: int = 0
-    stars: int = 0
-    code: str = ""
-    project: str = ""
-    keywords: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Dated:
-    """A paper of the sample as it stands when ``today`` is day 0."""
-
-    paper: SamplePaper
-    today: date
-
-    @property
-    def day(self) -> date:
-        """The day on which arXiv announces it."""
-        return self.today - timedelta(days=self.paper.day)
-
-    @property
-    def id(self) -> str:
-        """An arXiv id without version, of the month of its day."""
-        return f"{self.day:%y%m}.{self.paper.number}"
-
-    @property
-    def submitted(self) -> datetime:
-        """When its first version reached arXiv: on the day before, at an hour of its own."""
-        number = int(self.paper.number)
-        at = time(number % SUBMISSION_HOURS, number % 60, tzinfo=UTC)
-        return datetime.combine(self.day - timedelta(days=1), at)
-
-    @property
-    def listed(self) -> datetime | None:
-        """When Hugging Face takes it up, if ever."""
-        hour = self.paper.listed_hour
-        return None if hour is None else datetime.combine(self.day, time(hour, tzinfo=UTC))
-
-
-def read_papers() -> tuple[SamplePaper, ...]:
-    """The bundled papers, in the order of the file."""
-    text = Path(__file__).with_name("sample_papers.toml").read_text("utf-8")
-    return tuple(SamplePaper(**entry) for entry in tomllib.loads(text)["papers"])
-
-
-def grown(eventual: int, since: datetime, now: datetime) -> int:
-    """A count on its way to ``eventual``: whole, along the logarithm of the age, never falling."""
-    hours, full = ((now - since) / timedelta(hours=1), GROWN / timedelta(hours=1))
-    return math.floor(eventual * min(1.0, math.log1p(max(0.0, hours)) / math.log1p(full)))
-
-
 class SampleTransport(httpx2.AsyncBaseTransport):
-    """Answers for both services at the instant ``now()``; anything else is 404."""
+    """Answers for both services at the instant ``now()``; anything else is 404.
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    ``present`` is the same, unless somebody looks back.
+    """
+
+    def __init__(
+        self, now: Callable[[], datetime], present: Callable[[], datetime] | None = None
+    ) -> None:
         self._now = now
+        self._present = present or now
         self._papers = read_papers()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -121,7 +62,8 @@ class SampleTransport(httpx2.AsyncBaseTransport):
         return response
 
     def _answer(self, url: httpx2.URL, now: datetime) -> httpx2.Response:
-        papers = [Dated(paper, now.date()) for paper in self._papers]
+        present = self._present().astimezone(UTC)
+        papers = [Dated(paper, present) for paper in self._papers]
         if url.host == "rss.arxiv.org" and url.path.startswith("/rss/"):
             return _feed(papers, url.path.removeprefix("/rss/").split("+"), now)
         if url.host == "huggingface.co" and url.path == "/api/daily_papers":
@@ -263,7 +205,7 @@ def _paper(one: Dated, listed: datetime, now: datetime) -> dict[str, Any]:
         "title": paper.title,
         "submittedOnDailyBy": _user(paper, "user"),
         "summary": paper.abstract.strip(),
-        "upvotes": grown(paper.votes, listed, now),
+        "upvotes": one.votes(listed, now),
         "discussionId": ids[-1],
     }
     if paper.project:

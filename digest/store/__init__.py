@@ -12,6 +12,7 @@ from digest.store.papers import Papers
 from digest.store.queue import Queue, Script
 from digest.store.ratings import Ratings
 from digest.store.roster import Roster
+from digest.store.signals import Signals
 from digest.store.subscribers import Subscribers
 
 __all__ = ["Heading", "Script", "Store"]
@@ -22,6 +23,7 @@ class Store:
 
     Attributes:
         papers: papers, signals and looks at sources.
+        signals: what was counted, over time.
         editions: the archive.
         subscribers: what a reader does to their own subscription.
         roster: all readers.
@@ -47,6 +49,7 @@ class Store:
         self.fence = Fence(self._database, state_dir)
         self.queue = Queue(self._database)
         self.papers = Papers(self._database)
+        self.signals = Signals(self._database)
         self.editions = Editions(self._database)
         self.subscribers = Subscribers(self._database)
         self.roster = Roster(self._database)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, func, select
 
-from digest.compose import dump, load
+from digest.content import dump, load
 from digest.model import Edition, Gap
 from digest.store.database import Database
 from digest.store.tables import EDITION
@@ -73,6 +73,18 @@ class Editions:
         with self._database.read() as connection:
             found = {row.day: row.note for row in connection.execute(wanted)}
         return [Gap(day=day, why=note) for day, note in found.items()]
+
+    def lasts(self, first: date, last: date) -> Sequence[Edition]:
+        """The last edition with papers of each day from ``first`` to ``last``, oldest first."""
+        cuts = (
+            select(func.max(EDITION.c.cut))
+            .where(EDITION.c.count > 0, EDITION.c.day >= first, EDITION.c.day <= last)
+            .group_by(EDITION.c.day)
+        )
+        wanted = _whole().where(EDITION.c.cut.in_(cuts)).order_by(EDITION.c.cut)
+        with self._database.read() as connection:
+            rows = connection.execute(wanted).all()
+        return [_edition(row) for row in rows]
 
     def latest(self) -> Edition | None:
         """The newest edition that has papers."""

@@ -1,18 +1,15 @@
 """Papers and their signals: written once, appended to, never overwritten."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from dataclasses import asdict
+from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Row,
-    Select,
-    and_,
-    case,
     delete,
     func,
     select,
@@ -27,12 +24,13 @@ from digest.model import (
     Paper,
     Signal,
     SourceReport,
+    Tally,
     Visit,
 )
 from digest.store.database import Database
+from digest.store.signals import signal_of, telling
 from digest.store.tables import LOOK, PAPER, SIGNAL, VISIT
 
-HALF_DAY = timedelta(hours=12)  # growth is told from what was counted so long before
 CHUNK = 500  # rows a statement: SQLite allows 32,766 parameters
 
 
@@ -67,6 +65,7 @@ class Papers:
                 newest_id=max(papers, default=""),
                 seconds=harvest.seconds,
                 note=harvest.note,
+                tallies=harvest.tallies,
             )
             connection.execute(self._database.insert(LOOK), [_look(report)])
         return report
@@ -75,16 +74,17 @@ class Papers:
         """Papers first seen in (since, until], with what ranking needs of their signals until then.
 
         Of each signal of each source these are the first observation, the last one, and the last
-        one of half a day before ``until``: a week of hourly looks is thinned in the database.
+        ones of half a day and a day before ``until``: a week of hourly looks is thinned in the
+        database.
         Oldest first.
         """
         wanted = (PAPER.c.seen_at > since) & (PAPER.c.seen_at <= until)
         papers = select(PAPER).where(wanted).order_by(PAPER.c.id)
         with self._database.read() as connection:
             by_paper = {
-                paper_id: tuple(_signal(row) for row in rows)
+                paper_id: tuple(signal_of(row) for row in rows)
                 for paper_id, rows in groupby(
-                    connection.execute(_telling(wanted, until)), key=lambda row: row.paper_id
+                    connection.execute(telling(wanted, until)), key=lambda row: row.paper_id
                 )
             }
             return tuple(
@@ -199,33 +199,6 @@ class Papers:
             connection.execute(upsert.on_conflict_do_update(index_elements=["url"], set_=what))
 
 
-def _telling(wanted: ColumnElement[bool], until: datetime) -> Select[Any]:
-    """Of each signal of the wanted papers the observations that ranking reads, oldest first."""
-    half = until - HALF_DAY
-    kept = (
-        select(
-            SIGNAL.c.paper_id,
-            SIGNAL.c.name,
-            SIGNAL.c.source,
-            func.min(SIGNAL.c.at).label("first"),
-            func.max(SIGNAL.c.at).label("last"),
-            func.max(case((SIGNAL.c.at <= half, SIGNAL.c.at))).label("earlier"),
-        )
-        .join(PAPER, PAPER.c.id == SIGNAL.c.paper_id)
-        .where(wanted, SIGNAL.c.at <= until)
-        .group_by(SIGNAL.c.paper_id, SIGNAL.c.name, SIGNAL.c.source)
-        .subquery()
-    )
-    same = and_(*(SIGNAL.c[name] == kept.c[name] for name in ("paper_id", "name", "source")))
-    told = SIGNAL.c.at.in_([kept.c.first, kept.c.last, kept.c.earlier])
-    columns = (SIGNAL.c[name] for name in ("paper_id", "source", "name", "value", "at"))
-    return (
-        select(*columns)
-        .join(kept, same & told)
-        .order_by(SIGNAL.c.paper_id, SIGNAL.c.at, SIGNAL.c.id)
-    )
-
-
 def _fill(connection: Connection, row: Row[Any], paper: Paper) -> None:
     """Completes what a first source left empty; what it said stays."""
     better: dict[str, object] = {}
@@ -259,12 +232,6 @@ def _paper(row: Row[Any]) -> Paper:
     )
 
 
-def _signal(row: Row[Any]) -> Signal:
-    return Signal(
-        paper_id=row.paper_id, source=row.source, name=row.name, value=row.value, at=row.at
-    )
-
-
 def _look(report: SourceReport) -> dict[str, object]:
     return {
         "source": report.source,
@@ -275,12 +242,14 @@ def _look(report: SourceReport) -> dict[str, object]:
         "newest_id": report.newest_id,
         "seconds": report.seconds,
         "note": report.note,
+        "tallies": [asdict(one) for one in report.tallies],
     }
 
 
 def _report(row: Row[Any]) -> SourceReport:
     values = {name: value for name, value in row._mapping.items() if name != "id"}  # noqa: SLF001
-    return SourceReport(**{**values, "state": FetchState(row.state)})
+    values |= {"state": FetchState(row.state), "tallies": tuple(Tally(**t) for t in row.tallies)}
+    return SourceReport(**values)
 
 
 def _chunks(names: list[str]) -> Iterable[list[str]]:

@@ -73,6 +73,7 @@ class LookRow(SQLModel, table=True):
     newest_id: str
     seconds: float
     note: str
+    tallies: list[dict[str, Any]] = Field(sa_type=Json, sa_column_kwargs={"server_default": "[]"})
 
 
 class EditionRow(SQLModel, table=True):

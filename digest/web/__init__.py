@@ -1,6 +1,7 @@
 """The web door: pages and endpoints over HTTP. It holds no rule; a GET never changes anything.
 
 reading      /  /editions  /editions/{day}                  anybody
+tops         /top  /top/{week or month}  /sitemap.xml       anybody
 joining      /subscribe  /confirm/{token}  /unsubscribe/{token}
 preferences  /preferences/{token} …                         who has the link
 opinions     /rate/{rank}/{ticket}                          who has the mail
@@ -17,7 +18,7 @@ from fastapi.staticfiles import StaticFiles
 
 from digest.app import App
 from digest.settings import resource
-from digest.web import health, joining, mailbox, opinions, preferences, reading, webhooks
+from digest.web import health, joining, mailbox, opinions, preferences, reading, tops, webhooks
 from digest.web.answers import handle_errors
 from digest.web.guard import Guard
 
@@ -45,7 +46,7 @@ def create(
         lifespan=lifespan,
     )
     web.state.service = app
-    for part in (reading, joining, preferences, opinions, webhooks, health):
+    for part in (reading, tops, joining, preferences, opinions, webhooks, health):
         web.include_router(part.routes)
     if inbox is not None:
         web.state.inbox = inbox

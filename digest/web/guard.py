@@ -9,6 +9,7 @@ POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+PUBLIC = ("/static/", "/editions", "/top", "/sitemap.xml")  # may be kept by anybody
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "Referrer-Policy": "no-referrer",  # addresses of pages hold tokens
@@ -28,7 +29,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         # What a query asks for is somebody's own: the edition of a mail, named by its token.
-        public = scope["path"].startswith(("/static/", "/editions")) and not scope["query_string"]
+        public = scope["path"].startswith(PUBLIC) and not scope["query_string"]
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -10,9 +10,11 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from digest import links, preferences, taste
 from digest.app import App
+from digest.compose import BEYOND
 from digest.errors import InputError
 from digest.model import Preferences, Subscriber
 from digest.preferences import MOST_PAPERS, Values, zones
+from digest.ranking import timing
 from digest.taxonomy import CATEGORIES
 from digest.web.answers import Service, message, origin, page
 from digest.web.body import fields, one_text
@@ -36,6 +38,7 @@ def show(
 ) -> HTMLResponse:
     """The page, with what went wrong or right, and ``chosen`` and ``email`` as they were typed."""
     leave = app.signer.token(links.UNSUBSCRIBE, reader.key)
+    wish, today = reader.preferences, _today(app, reader)
     return page(
         app,
         "preferences",
@@ -44,17 +47,19 @@ def show(
         reader=reader,
         chosen=chosen,
         email=email,
-        zones=sorted({*zones(), reader.preferences.zone}),
+        zones=sorted({*zones(), wish.zone}),
         hours=range(24),
         weekdays=tuple(enumerate(WEEKDAYS)),
         categories=[(code, CATEGORIES[code]) for code in offered(app)],
         paper_choices=range(1, MOST_PAPERS + 1),
         errors=errors or {},
         notice=notice,
-        today=_today(app, reader),
+        today=today,
+        timing=timing.choice(wish.hour, wish.zone, today, app.settings.schedule.cut_hours),
         rated=app.opinions.count(reader),
         weighed=taste.told(reader.preferences.taste),
         unsubscribe_url=f"/unsubscribe/{leave}",
+        beyond=next((s.title for s in app.settings.sections if s.name == BEYOND), ""),
     )
 
 
@@ -65,7 +70,7 @@ def _today(app: App, reader: Subscriber) -> date:
 
 def offered(app: App) -> tuple[str, ...]:
     """The categories that the operator collects."""
-    return app.settings.sources.arxiv.categories
+    return app.settings.sources.topics
 
 
 @routes.api_route("", methods=["GET", "HEAD"])

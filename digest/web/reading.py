@@ -3,18 +3,23 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
-from digest import compose, links
+from digest import compose, links, tops
 from digest.app import App
 from digest.errors import LinkError
 from digest.model import Edition, Item
 from digest.preferences import Values, zones
+from digest.ranking import timing
+from digest.timetable import known_zones
 from digest.web.answers import Service, page
 
+HOURS = 24
 HOUR = re.compile(r"[0-9]{1,2}")
 
 routes = APIRouter()
@@ -35,6 +40,7 @@ def home(
         "zone": typed.get("zone", app.defaults.zone),
         "website": "",
     }
+    latest = app.store.editions.latest()
     return page(
         app,
         "home",
@@ -44,8 +50,18 @@ def home(
         zones=zones(),
         hours=range(24),
         consent=app.renderer.consent(),
-        edition=app.store.editions.latest(),
+        edition=latest,
+        week=tops.week_of(latest.day) if latest else None,
+        timing=_timing(app, form),
     )
+
+
+def _timing(app: App, form: Mapping[str, Any]) -> timing.Choice:
+    """What the hour in the form is worth; an hour or a zone that is none is the usual one."""
+    zone = form["zone"] if form["zone"] in known_zones() else app.defaults.zone
+    hour = form["hour"] if form["hour"] < HOURS else app.defaults.hour
+    today = app.clock().astimezone(ZoneInfo(zone)).date()
+    return timing.choice(hour, zone, today, app.settings.schedule.cut_hours)
 
 
 @routes.api_route("/", methods=["GET", "HEAD"])
@@ -92,6 +108,7 @@ def edition(app: Service, name: str, mail: str = "") -> HTMLResponse:
         later=later,
         personal=bool(items),
         topics=topics,
+        periods=(tops.week_of(found.day), tops.month_of(found.day)),
     )
 
 
