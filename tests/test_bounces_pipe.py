@@ -137,7 +137,9 @@ def test_what_cannot_be_stored_now_stays_with_postfix_and_comes_again(app):
     app.subscriptions.add([(DAN, preferences())], NOON)
     to = verp(app.signer, 7, DAN, bounce_box(app.settings.bounces))
     report = Envelope(sender="", recipient=to, message_id="<report@example.org>", data=dsn(to))
-    with piping(app, maximal_queue_lifetime="5m") as (postfix, spool):
+    # It comes again some seconds later: at once, Postfix may find it still locked by the first try.
+    times = dict.fromkeys(("minimal_backoff_time", "maximal_backoff_time"), "5s")
+    with piping(app, maximal_queue_lifetime="5m", **times) as (postfix, spool):
         spool.faults.append({"DIGEST_DATABASE_URL": "postgresql://127.0.0.1:1/nowhere"})
         asyncio.run(send(app, postfix.port, report))
         postfix.said(r"to=<bounce\+.*status=deferred \(temporary failure", timeout=90)
