@@ -71,8 +71,8 @@ def people(
 
     @lru_cache(1024)
     def chosen(*columns: Any) -> Preferences:  # noqa: ANN401 - of several types
-        *rest, categories, paused_until = columns
-        return _preferences(*rest, tuple(json.loads(categories)), day(paused_until))
+        *rest, categories, paused_until, taste = columns
+        return _preferences(*rest, tuple(json.loads(categories)), day(paused_until), taste)
 
     def person(columns: Sequence[Any]) -> Subscriber:
         return Subscriber(
