@@ -5,6 +5,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,7 +31,7 @@ def serve(config: Config = None, host: Host = "127.0.0.1", port: Port = 8000) ->
 
     @asynccontextmanager
     async def ticking(_: FastAPI) -> AsyncIterator[None]:
-        scheduler = Scheduler(app)
+        scheduler = Scheduler(app, config)
         async with app.intake.listening_if_wanted():
             scheduler.start()
             yield
@@ -58,7 +59,7 @@ def scheduler(config: Config = None) -> None:
     app = application(config)
     _ = app.daily, app.delivery  # what is missing is said before anything starts
     log()
-    asyncio.run(_tick_until_told(app))
+    asyncio.run(_tick_until_told(app, config))
 
 
 def worker(
@@ -91,8 +92,8 @@ async def _work_until_told(app: App) -> None:
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
-async def _tick_until_told(app: App) -> None:
-    ticking = Scheduler(app)
+async def _tick_until_told(app: App, config: Path | None) -> None:
+    ticking = Scheduler(app, config)
     ticking.start()
     await until_told()
     await ticking.stop()
