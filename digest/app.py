@@ -272,6 +272,10 @@ class App:
         shift = Shift(self.delivery, self.store, clock=self.clock)
         await shift.work(self.crew)
 
+    def learned(self) -> None:
+        """The ranking's model may be another one: it is read again for the next edition."""
+        self.__dict__.pop("daily", None)
+
     def stop(self) -> None:
         """Lets the mails under way finish and takes no more."""
         if "crew" in self.__dict__:

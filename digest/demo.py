@@ -161,6 +161,7 @@ def _settings(folder: Path, smtp_port: int, url: str) -> Settings:
             "address": "digest@demo.example",
             "postal_address": "Demonstration, 1 Loopback Lane, Localhost",
         },
+        ranking={"learn": False},
         smtp={"host": "127.0.0.1", "port": smtp_port, "tls": "none", "username": ""},
     )
 

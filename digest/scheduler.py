@@ -1,5 +1,7 @@
 """The clock door: one small job that asks the database what is due, and one that posts letters.
 
+A third one, where it is wanted, lets the ranking learn at night.
+
 It keeps nothing in memory: what is due is computed from the ledger at every tick, so a restart
 forgets nothing, a machine that slept catches up once, and two schedulers change nothing (the
 database's keys see to that; a job store would be no lock).
@@ -8,13 +10,16 @@ database's keys see to that; a job store would be no lock).
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from digest.app import App, system_clock
 from digest.errors import DigestError
+from digest.nightly import Nightly
 
+LEARN_SECONDS = 600  # between two looks whether it is night
 LETTERS_SECONDS = 10  # who signs up waits for the letter
 
 Work = Callable[[], Coroutine[Any, Any, object]]
@@ -25,8 +30,10 @@ _log = logging.getLogger(__name__)
 class Scheduler:
     """Ticks within the running event loop until it is stopped."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, config: Path | None = None) -> None:
+        """``config`` is the settings file, if one was named: the night's process reads it, too."""
         self._app = app
+        self._nightly = Nightly(app.settings, config)
         self._under_way: set[asyncio.Task[None]] = set()
         # The default grace of one second drops a late tick silently. Ours may be late by anything:
         # it runs, and once is enough, since it asks the database what is due.
@@ -43,7 +50,10 @@ class Scheduler:
         every = self._app.settings.schedule.tick_seconds
         letters = min(every, LETTERS_SECONDS)
         now = system_clock()  # APScheduler's own; the app's may show another day
-        for work, seconds in ((self._app.tick, every), (self._app.post_letters, letters)):
+        jobs = [(self._app.tick, every), (self._app.post_letters, letters)]
+        if self._nightly.wanted:
+            jobs.append((self.learn, LEARN_SECONDS))
+        for work, seconds in jobs:
             self._scheduler.add_job(
                 self._do, "interval", (work,), seconds=seconds, next_run_time=now
             )
@@ -52,11 +62,19 @@ class Scheduler:
     async def stop(self) -> None:
         """Ends the clock and lets the mails under way finish."""
         self._app.stop()
+        self._nightly.stop()
         self._scheduler.pause()
         while self._under_way:
             await asyncio.wait(self._under_way)
             await asyncio.sleep(0)  # lets APScheduler hear of it, or it would report it cancelled
         self._scheduler.shutdown()
+
+    async def learn(self) -> str:
+        """Learns if it is time for that; from then on editions are ranked by what came of it."""
+        said = await self._nightly.learn(self._app.clock())
+        if said:
+            self._app.learned()
+        return said
 
     async def _do(self, work: Work) -> None:
         """Runs one job as a task of its own: APScheduler cancels what runs when it shuts down."""

@@ -193,6 +193,7 @@ def test_both_parts_of_the_mail_and_the_page_have_the_line():
         later=None,
         personal=False,
         topics=(),
+        periods=(),
     )
     for text in (mail.html, mail.text, page):
         assert "arXiv at 06:00 UTC: cs.CL 121 (119 read) listed" in " ".join(text.split())

@@ -1,7 +1,5 @@
 """Reports of a mail's fate, as the mailer asks for them where the relay offers it (RFC 3461)."""
 
-from dataclasses import replace
-
 import pytest
 from smtp_server import SmtpServer
 from test_mailer import ACCEPTED, DRIVERS, EVERY, REFUSED, UNSENT, kinds, mail, sent
@@ -11,7 +9,7 @@ NAME = "d.0123456789abcdef0123.0123456789abcdef01234567"
 
 
 def traced(name):
-    return replace(mail(name), trace=NAME)
+    return mail(name)._replace(trace=NAME)
 
 
 def asked(server):

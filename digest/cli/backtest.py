@@ -34,6 +34,7 @@ from digest.backtest.replay import Order
 from digest.cli import show
 from digest.cli.options import Config, application
 from digest.errors import InputError
+from digest.nightly import Nightly
 from digest.ranking import Formula, Guards
 from digest.settings import load, resource
 from digest.settings.formula import formula as formula_of
@@ -96,31 +97,36 @@ def backtest(
 def learn(
     votes: Votes = None,
     *,
-    out: Annotated[Path, typer.Option(help="Write the model there.")],
+    out: Annotated[Path | None, typer.Option(help="Write the model there.")] = None,
     papers: Papers = None,
     from_store: FromStore = 0,
     arxiv: Annotated[Path | None, typer.Option(help="Days of arXiv, for the cold start.")] = None,
+    status: Annotated[bool, typer.Option(help="Only say what the last night brought.")] = False,
     config: Config = None,
 ) -> None:
     """Fit the ranking's model on recorded days; kept only where later days say it is better."""
+    if status:
+        _status(config)
+        return
+    if out is None:
+        raise InputError("out", "name the file of the model: --out FILE")
     recorded = _recorded(votes, papers, from_store, config)
-    # The shipped model has seen the days of the files: there the closed form is the one to beat.
+    # The shipped model has seen the days of the files: there the closed form is the one to beat. On
+    # the own days both are.
     ranking = load(config).ranking.model_copy(update={"model": "shipped"})
     shipped = formula_of(ranking, resource("config"))
-    rival = shipped if from_store else replace(shipped, model=None)
-    truth, name = Judge(recorded), "shipped" if from_store else "closed form"
-    measured = {
-        "fitted on the past only": truth.measure(
-            replay(recorded.days, _by_rolling(recorded, shipped))
-        ),
-        name: truth.measure(replay(recorded.days, by_formula(rival))),
-    }
-    gain = {f"minus {name}": judge(measured, name)["fitted on the past only"]}
+    rivals = {"closed form": replace(shipped, model=None)}
+    rivals |= {"shipped": shipped} if from_store else {}
+    truth, mine = Judge(recorded), "fitted on the past only"
+    orders = {mine: _by_rolling(recorded, shipped)}
+    orders |= {name: by_formula(rival) for name, rival in rivals.items()}
+    measured = {n: truth.measure(replay(recorded.days, order)) for n, order in orders.items()}
+    gain = {f"minus {name}": judge(measured, name)[mine] for name in rivals}
     _table(f"{len(recorded.days)} days, 95 % intervals", judge(measured))
     _table("What was learned", gain, sign="+")
-    if not gain[f"minus {name}"]["timely@10"].low > 0:
+    if not all(one["timely@10"].low > 0 for one in gain.values()):
         out.unlink(missing_ok=True)
-        show.say(f"Not better than {name}: there is no {out} now, and ranking does without it.")
+        show.say(f"Not better than {' and '.join(rivals)}: no {out}, ranking does without it.")
         return
     about = f"made by `digest learn` from {len(recorded.days)} days up to {recorded.days[-1].name}"
     content = {"about": about, "model": learning.fit(learning.examples(recorded))}
@@ -128,6 +134,11 @@ def learn(
         content["cold"] = _cold(arxiv, recorded)
     _save(out, json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
     show.say(f"{out}: {about}")
+
+
+def _status(config: Path | None) -> None:
+    found = Nightly(load(config)).status()
+    show.say(f"{found}\n\n{found.said}" if found else "No night has brought anything yet.")
 
 
 def _cold(arxiv: Path, recorded: Recorded) -> Mapping[str, object]:

@@ -16,6 +16,7 @@ from digest.errors import ConfigError, DigestError, SourceError
 from digest.intake import dkim_signer
 from digest.mailer.smtp import SmtpMailer
 from digest.model import FetchState
+from digest.nightly import Nightly
 from digest.settings import load
 from digest.sources import Source, look
 
@@ -54,6 +55,8 @@ def _checks(app: App) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "relay", lambda: _relay(app)
     if app.settings.dkim.key_file:
         yield "dkim", lambda: _dkim(app)
+    if app.settings.ranking.learn:
+        yield "learning", lambda: _learning(app)
     try:
         sources = app.sources
     except ConfigError:
@@ -96,6 +99,12 @@ def _dkim(app: App) -> str:
     signer = dkim_signer(app.settings.dkim)
     names = [name for name, _ in signer.records()] if signer else []
     return f"signs; `digest dkim` prints what to publish as {', '.join(names)}"
+
+
+def _learning(app: App) -> str:
+    nightly = Nightly(app.settings)
+    nightly.check()
+    return f"last night, {found}" if (found := nightly.status()) else "no night has passed yet"
 
 
 def _relay(app: App) -> str:

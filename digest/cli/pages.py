@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
@@ -12,12 +13,12 @@ from digest.scheduler import Scheduler
 from digest.web import create
 
 
-def with_clock(app: App, host: str, port: int) -> None:
+def with_clock(app: App, host: str, port: int, config: Path | None) -> None:
     """Pages, scheduler and delivery in one process."""
 
     @asynccontextmanager
     async def ticking(_: FastAPI) -> AsyncIterator[None]:
-        scheduler = Scheduler(app)
+        scheduler = Scheduler(app, config)
         async with app.intake.listening_if_wanted():
             scheduler.start()
             yield

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,7 +24,7 @@ def serve(config: Config = None, host: Host = "127.0.0.1", port: Port = 8000) ->
 
     app = application(config)
     _ = app.daily, app.delivery  # what is missing is said before anything starts
-    pages.with_clock(app, host, port)
+    pages.with_clock(app, host, port, config)
 
 
 def web(config: Config = None, host: Host = "127.0.0.1", port: Port = 8000) -> None:
@@ -38,7 +39,7 @@ def scheduler(config: Config = None) -> None:
     app = application(config)
     _ = app.daily, app.delivery  # what is missing is said before anything starts
     log()
-    asyncio.run(_tick_until_told(app))
+    asyncio.run(_tick_until_told(app, config))
 
 
 def worker(
@@ -71,10 +72,10 @@ async def _work_until_told(app: App) -> None:
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
-async def _tick_until_told(app: App) -> None:
+async def _tick_until_told(app: App, config: Path | None) -> None:
     from digest.scheduler import Scheduler  # noqa: PLC0415 - a worker needs no clock
 
-    ticking = Scheduler(app)
+    ticking = Scheduler(app, config)
     ticking.start()
     await until_told()
     await ticking.stop()

@@ -16,6 +16,7 @@ from pydantic import (
     TypeAdapter,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from digest import colours
@@ -203,6 +204,9 @@ class Ranking(Part):
     """The formula's numbers: see ``ranking``."""
 
     model: Literal["shipped", "closed"] | Line = "shipped"
+    learn: bool = False
+    learn_hour: int = Field(default=3, ge=0, le=23)
+    learn_days: int = Field(default=120, ge=40, le=3650)
     cold_start: bool = True
     history_days: int = Field(default=365, ge=1, le=3650)
     guards: GuardsPart = GuardsPart()
@@ -213,6 +217,12 @@ class Ranking(Part):
     age_exponent: float = Field(default=0.2, ge=0, le=10)
     delay_exponent: float = Field(default=0.68, ge=0, le=10)
     weights: Mapping[str, Weight] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _learned_somewhere(self) -> "Ranking":
+        if self.learn and self.model in {"shipped", "closed"}:
+            raise ValueError('learn needs a file for its model, like model = "var/ranking.json"')
+        return self
 
 
 class SectionPart(Part):
