@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from digest.errors import StoreError, TakenForDead
+from digest.errors import Busy, StoreError, TakenForDead
 from digest.flow import Settled
 from digest.model import Claim, Verdict
 
@@ -22,10 +23,20 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A batch in the ledger, as its flow sees it: asked in threads, and again while it is away."""
+    """A batch in the ledger, as its flow sees it.
+
+    Attributes:
+        claims: ``Ledger.claim``, for this batch.
+        records: ``Ledger.record``, for this worker.
+        is_quick: whether the ledger is asked here, where that keeps nobody waiting, and not in a
+            thread: two busy threads cost more than the question.
+        beat: mails are about to go out.
+        told: what was settled is in the ledger.
+    """
 
     claims: Callable[..., Sequence[Claim]]
-    records: Callable[[Mapping[int, Verdict]], None]
+    records: Callable[..., None]
+    is_quick: bool
     clock: Callable[[], datetime]
     beat: Callable[[], Awaitable[None]]
     told: Callable[[Settled], Awaitable[None]]
@@ -33,7 +44,7 @@ class Account:
     async def claim(self, limit: int, settled: Settled) -> Sequence[Claim]:
         """Records and claims; what it returns may go out."""
         call = partial(self.claims, now=self.clock(), limit=limit, done=settled.verdicts)
-        claims = await _patiently(call, settled.verdicts)
+        claims = await self._ask(call, settled.verdicts)
         await self.told(settled)
         if claims:
             await self.beat()
@@ -41,11 +52,17 @@ class Account:
 
     async def record(self, settled: Settled) -> None:
         """Records only."""
-        await _patiently(partial(self.records, settled.verdicts), settled.verdicts)
+        await self._ask(partial(self.records, settled.verdicts), settled.verdicts)
         await self.told(settled)
 
+    async def _ask(self, call: Callable[..., T], done: Mapping[int, Verdict]) -> T:
+        if self.is_quick:
+            with suppress(Busy):
+                return call(wait=False)
+        return await _patiently(call, done)
 
-async def _patiently(call: Callable[[], T], done: Mapping[int, Verdict]) -> T:
+
+async def _patiently(call: Callable[..., T], done: Mapping[int, Verdict]) -> T:
     """What the ledger answers; with outcomes to record it is asked again while it is away."""
     for pause in PATIENCE if done else ():
         try:

@@ -191,6 +191,7 @@ class Delivery:
                 choose=compose.chooser(pool),
             ),
             records=partial(self._ledger.record, worker),
+            is_quick=self._ledger.is_quick,
             clock=self._clock,
             beat=self._beat,
             told=partial(self._told, tally, progress),

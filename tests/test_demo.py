@@ -168,7 +168,7 @@ def test_it_has_a_digest_at_any_time_of_any_day(tmp_path, now):
     words = message_from_bytes(mails[2], policy=policy.default).get_body(("plain",)).get_content()
     assert "SLOW BURNERS" in words
     assert "57 votes today after" in words
-    assert re.search(r"No\. \d+, ▲ up \d+ since", words)  # there is a yesterday
+    assert re.search(r"No\. \d+, (▲ up|▼ down) \d+ since", words)  # there is a yesterday
 
 
 def test_without_a_network_it_takes_the_sample_and_says_so(tmp_path, monkeypatch):
