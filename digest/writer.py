@@ -119,9 +119,8 @@ class Writer:
 
     def _digest(self, claim: Claim, edition: Edition, now: datetime) -> tuple[str, bytes]:
         """A digest by splicing: nothing is done here that could be done once for all readers."""
-        reader, seal = claim.subscriber, self._signer.sealed
-        press, key = self._press(edition), reader.key
-        content = links.content(key)
+        reader, seal, press = claim.subscriber, self._signer.sealed, self._press(edition)
+        key, content = reader.key, links.content(reader.key)
         leave = seal(links.UNSUBSCRIBE, content)
         tokens = {
             "preferences": seal(links.PREFERENCES, content),
@@ -132,7 +131,8 @@ class Writer:
         name = links.message_id(self._signer, edition.id, key, self._domain)
         own = press.own(reader, tokens)
         own["to"] = mime.wire_address(claim.address, "recipient").encode("ascii")
-        own["date"], own["name"], own["leave"] = _dated(now), name.encode("ascii"), leave
+        own["date"] = _dated(now.replace(microsecond=0))  # a second's mails have the same
+        own["name"], own["leave"] = name.encode("ascii"), leave
         if self._head.leaving:
             own["leave_by_mail"] = self._leave_by_mail(key).encode("ascii")
         sheet = press.sheet(claim.paper_ids, _form(claim), reader.preferences.categories)
