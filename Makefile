@@ -6,6 +6,7 @@
 #   make fix     lets ruff mend what it can
 #   make shots   the screenshots of the README (needs Chromium)
 #   make mails   every kind of mail, checked and photographed, into OUT=build/mails (needs Chromium)
+#   make chaos   kills everything a hundred times and compares two ledgers; ARGS='--engine sqlite'
 #   make lock    pins anew what pyproject.toml asks for (needs uv); ARGS=--upgrade takes newer ones
 #
 # Another Python: make demo PYTHON=python3.13
@@ -18,7 +19,7 @@ RUN = .venv/bin/python
 PIP = $(RUN) -m pip --disable-pip-version-check --no-input install --quiet --require-hashes
 LOCK = uv pip compile pyproject.toml --universal --generate-hashes --no-header --python-version 3.11
 
-.PHONY: demo test check fix shots mails lock
+.PHONY: demo test check fix shots mails chaos lock
 
 demo: .venv/run.stamp
 	@$(RUN) -m digest demo $(ARGS)
@@ -52,6 +53,9 @@ build/mailcheck.stamp: $(MAILCHECK)/mailcheck.py
 	@cd build/mailcheck && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || \
 	    echo 'no packages from npm: caniemail, html-validate, Nu and axe are left out' >&2
 	@touch $@
+
+chaos: .venv/dev.stamp
+	PYTHONPATH=. $(RUN) tests/chaos.py $(ARGS)
 
 lock:
 	$(LOCK) $(ARGS) -o requirements/run.txt
