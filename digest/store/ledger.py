@@ -173,12 +173,16 @@ class Ledger(Shown):
         Raises:
             TakenForDead: they were.
         """
-        if done and self._verdicts.record(connection, worker, done) < len(done):
+        # Locked until the commit: who abandons deletes it first, so what is claimed here is either
+        # seen there, or this worker knows.
+        mine = select(LEASE.c.worker).where(LEASE.c.worker == worker).with_for_update()
+        lost = done and connection.execute(mine).first() is None
+        if lost or (done and self._verdicts.record(connection, worker, done) < len(done)):
             raise TakenForDead(f"{self._database}: worker {worker} was taken for dead")
-        if (
-            not done
-        ):  # otherwise it was there when those rows were taken, and is as long as they are
-            lease = self._database.insert(LEASE).on_conflict_do_nothing()
+        if not done:
+            lease = self._database.insert(LEASE).on_conflict_do_update(
+                index_elements=["worker"], set_={"worker": worker}
+            )
             connection.execute(lease, {"worker": worker})
 
     def _took(self, pair: Batch, taken: Taken) -> None:
