@@ -44,7 +44,6 @@ sources.huggingface.enabled = false
 """
 GLANCE = 0.003  # seconds between two looks at how far the delivery is
 PATIENCE = 60.0  # seconds without any progress
-AWAY = 2.0  # seconds, at most, for which a database that was killed stays away
 SENDER, SERVER, DATABASE, WORKER = "sending process", "SMTP server", "PostgreSQL", "worker"
 PAUSE = 0.2  # seconds between two passes that only hand out what workers send
 
@@ -355,7 +354,7 @@ class Chaos:
             self._lab.start()
         else:
             self._postgres.kill()
-            self._sender.ended(self._chance.uniform(0, AWAY))
+            self._sender.ended(PATIENCE)
             self._postgres.start()
             self._abandon()
 
