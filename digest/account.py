@@ -3,13 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from digest.errors import Busy, StoreError, TakenForDead
+from digest.errors import StoreError, TakenForDead
 from digest.flow import Settled
 from digest.model import Claim, Verdict
 
@@ -57,8 +56,12 @@ class Account:
 
     async def _ask(self, call: Callable[..., T], done: Mapping[int, Verdict]) -> T:
         if self.is_quick:
-            with suppress(Busy):
+            try:
                 return call(wait=False)
+            except TakenForDead:
+                raise
+            except StoreError:  # somebody else is writing, or it is away: a thread waits for that
+                return await _patiently(call, done)
         return await _patiently(call, done)
 
 

@@ -95,10 +95,10 @@ def test_two_never_learn_at_once(nightly, model):
 
 def test_a_night_that_was_broken_off_is_not_begun_again(nightly):
     async def broken_off():
-        slow = [sys.executable, "-c", "import time; time.sleep(60)"]
+        slow = [sys.executable, "-c", "import threading; threading.Event().wait(60)"]
         task = asyncio.create_task(nightly.learn(NIGHT, slow))
         while nightly._process is None:  # noqa: ASYNC110 - it is being started
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
         nightly.stop()
         await task
 
