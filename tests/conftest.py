@@ -1,5 +1,6 @@
 """What every test may ask for: databases, the recorded data beside the checkout, a browser."""
 
+import asyncio
 import atexit
 import os
 import shutil
@@ -12,7 +13,7 @@ import postfix
 import postgres
 import pytest
 
-from digest import parts
+from digest import loop, parts
 from digest.store import Script, Store
 
 ABOUT_THE_MACHINE = ("DIGEST_TEST_DATABASE_URL", "DIGEST_CHROMIUM")
@@ -161,3 +162,10 @@ def chromium() -> Path:
     if not os.access(program, os.X_OK):
         absent(f"no Chromium at {program}: install it, or say where it is with DIGEST_CHROMIUM")
     return program
+
+
+@pytest.fixture(params=["uvloop", "asyncio"])
+def each_loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same on either event loop."""
+    if request.param == "asyncio":
+        monkeypatch.setattr(loop, "new_event_loop", asyncio.new_event_loop)

@@ -1,12 +1,12 @@
 """A whole installation for tests of the day: a real store, and fakes where the outside would be."""
 
-import asyncio
 from contextlib import contextmanager
 from functools import cache
 
 from fakes import FakeMailer, FakeSource
 from make import NOON, harvest, paper, preferences
 
+from digest import loop
 from digest.app import App
 from digest.model import FetchState, Harvest
 from digest.settings import load
@@ -60,17 +60,17 @@ class Installation:
         self.app.subscriptions.remove([f"{name}@example.net"], self.now)
 
     def collect(self):
-        return asyncio.run(self.daily.collect(self.now))
+        return loop.run(self.daily.collect(self.now))
 
     def queue(self):
         return self.daily.queue(self.now)
 
     def deliver(self, **options):
-        return asyncio.run(self.delivery.run(**options))
+        return loop.run(self.delivery.run(**options))
 
     def day(self):
         """Collects, queues, delivers; the report."""
-        return asyncio.run(self.app.run())
+        return loop.run(self.app.run())
 
     def ledger(self):
         """The newest delivery of each reader, by name."""

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from make import HOUR, NOON, preferences
 from website import KEY, Clock, fresh_app
 
+from digest import loop
 from digest.app import App
 from digest.cli import main
 from digest.errors import ConfigError, StoreError
@@ -70,7 +71,7 @@ def talk(app, conversation, client=smtplib.LMTP):
         async with app.intake.listening(port=0) as port:
             return await asyncio.to_thread(whole, port)
 
-    return asyncio.run(both())
+    return loop.run(both())
 
 
 # ── The listener ─────────────────────────────────────────────────────────────────────────────────
@@ -155,7 +156,7 @@ def test_a_port_that_is_taken_is_said(app):
             pass
 
     with pytest.raises(ConfigError, match=r"bounces: cannot listen on 127\.0\.0\.1:\d+: "):
-        asyncio.run(twice())
+        loop.run(twice())
 
 
 @pytest.mark.parametrize("wanted", [True, False])
@@ -179,9 +180,9 @@ def test_serve_listens_only_where_a_port_is_named(tmp_path, wanted):
             return port
 
     with opened(tmp_path) as app:
-        port = asyncio.run(find(app))
+        port = loop.run(find(app))
     with opened(tmp_path, listen_port=port if wanted else 0) as app:
-        assert asyncio.run(heard(app, port)) == wanted
+        assert loop.run(heard(app, port)) == wanted
 
 
 # ── The commands ─────────────────────────────────────────────────────────────────────────────────

@@ -19,6 +19,7 @@ from postfix import Postfix, free_port
 from test_mime import MAIL
 from website import Clock, fresh_app
 
+from digest import loop
 from digest.intake import bounce_box, unsubscribe_box
 from digest.mailer.smtp import SmtpMailer
 from digest.mime import compose
@@ -133,7 +134,7 @@ def test_every_kind_of_failure_comes_back_and_is_understood(app, tmp_path, monke
                 assert postfix.said(r"to=<grey-eve@.*status=deferred")
 
     with smtplab(tmp_path / "ledger.jsonl", "--grey-seconds", "1") as far:
-        asyncio.run(journey(far))
+        loop.run(journey(far))
     marks = {mark(app.signer, one): one for one in readers}
     found = {
         marks[event.fingerprint]: (event.kind.value, action.value, event.status)
@@ -160,7 +161,7 @@ def test_a_mail_to_the_unsubscribe_address_ends_the_subscription(app):
                 await send(app, postfix.port, mail)
                 await asyncio.to_thread(postfix.said, r"to=<unsubscribe\+.*status=sent")
 
-    asyncio.run(journey())
+    loop.run(journey())
     assert app.store.roster.find(key=fay.key).state is SubscriberState.LEFT
 
 
@@ -183,5 +184,5 @@ def test_postfix_comes_again_where_we_could_not_store(app, monkeypatch):
                 await asyncio.to_thread(postfix.said, r"to=<bounce\+.*deferred.*451 4\.3\.0")
                 await asyncio.to_thread(postfix.said, r"to=<bounce\+.*status=sent", timeout=60)
 
-    asyncio.run(journey())
+    loop.run(journey())
     assert [event.kind.value for event, _, _ in app.store.bounces.recent()] == ["soft bounce"]

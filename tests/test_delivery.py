@@ -9,6 +9,7 @@ from fakes import FakeMailer, FakeSource
 from installation import installed, papers
 from make import DAY, HOUR, NOON, signal
 
+from digest import loop
 from digest.errors import InputError
 from digest.model import DeliveryState, Outcome, OutcomeKind
 from digest.pacing import Pace
@@ -246,7 +247,7 @@ def test_two_processes_at_once_send_everything_once(queued, store_url):
         async def both():
             return await asyncio.gather(house.delivery.run(), other.delivery.run())
 
-        passes = asyncio.run(both())
+        passes = loop.run(both())
         assert sum(one.outcomes[SENT] for one in passes) == 50
         assert sum(one.abandoned for one in passes) == 0  # each sees that the other is alive
         assert sorted(house.mails() + other.mails()) == sorted(names(50))

@@ -1,6 +1,5 @@
 """The demonstration, as somebody sees it who has just fetched the project."""
 
-import asyncio
 import os
 import re
 import select
@@ -16,6 +15,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from digest import loop
 from digest.demo import READER, Demo
 from digest.model import DeliveryState
 
@@ -159,7 +159,7 @@ def test_it_has_a_digest_at_any_time_of_any_day(tmp_path, now):
         async with demo.running() as seen:
             return seen
 
-    seen = asyncio.run(show())
+    seen = loop.run(show())
     assert seen.is_sample
     assert seen.report.delivered.outcomes == {DeliveryState.SENT: 1}
     assert seen.subject
@@ -182,7 +182,7 @@ def test_without_a_network_it_takes_the_sample_and_says_so(tmp_path, monkeypatch
         async with Demo(folder=tmp_path, port=0).running() as seen:
             return seen
 
-    seen = asyncio.run(show())
+    seen = loop.run(show())
     assert seen.is_sample
     assert seen.subject
 
@@ -201,7 +201,7 @@ def test_its_mails_go_to_the_built_in_inbox_whatever_relay_the_operator_has(tmp_
             async with Demo(save_mail=tmp_path, port=0, sample=True).running() as seen:
                 return seen
 
-        seen = asyncio.run(show())
+        seen = loop.run(show())
     assert seen.subject
     for path in tmp_path.glob("*.eml"):
         assert b"real.example.org" not in path.read_bytes()

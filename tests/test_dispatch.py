@@ -9,6 +9,7 @@ from fakes import ACCEPTED, FakeMailer, FakeSource
 from installation import installed, papers
 from make import HOUR, signal
 
+from digest import loop
 from digest.model import DeliveryState, Outcome, OutcomeKind
 
 GREY = Outcome(kind=OutcomeKind.DEFERRED, code=451, text="4.7.1 greylisted")
@@ -97,7 +98,7 @@ def queued(way):
             house.join(*names)
             house.collect()
             assert house.queue().readers == len(names)
-            house.send = lambda count: asyncio.run(how.deliver(house, count))
+            house.send = lambda count: loop.run(how.deliver(house, count))
             yield house
 
     return opened

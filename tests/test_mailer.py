@@ -17,11 +17,14 @@ import trustme
 from pydantic import SecretStr
 from smtp_server import SmtpServer, running
 
+from digest import loop
 from digest.errors import ConfigError
 from digest.mailer import SmtpMailer
 from digest.mailer.replies import LONGEST, one_line, redactor
 from digest.model import Envelope, OutcomeKind
 from digest.settings import Smtp
+
+pytestmark = pytest.mark.usefixtures("each_loop")
 
 SMTPLAB = Path(__file__).parents[2] / "shared" / "tools" / "smtplab" / "smtplab.py"
 ACCEPTED, DEFERRED, REFUSED = OutcomeKind.ACCEPTED, OutcomeKind.DEFERRED, OutcomeKind.REFUSED
@@ -66,7 +69,7 @@ def sent(server, *windows, **over):
         async with posting(server, **over) as mailer:
             return [outcome for window in windows for outcome in await mailer.send(window)]
 
-    return asyncio.run(day())
+    return loop.run(day())
 
 
 def kinds(outcomes):
@@ -213,7 +216,7 @@ def test_the_mailer_says_who_it_is(hostname):
             await mailer.send([mail("plain")])
             await mailer.close()
 
-    asyncio.run(day())
+    loop.run(day())
     _, _, name = server.heard[0].partition("EHLO ")
     assert name == hostname or (not hostname and re.fullmatch(r"\[127.0.0.1\]|.+\..+", name))
 
@@ -271,7 +274,7 @@ def test_a_connection_that_the_server_closed_while_idle_is_replaced():
             await server.hang_up()
             return server, first + await mailer.send([mail("second"), mail("third")])
 
-    server, outcomes = asyncio.run(day())
+    server, outcomes = loop.run(day())
     assert kinds(outcomes) == [ACCEPTED] * 3
     assert [taken.connection for taken in server.accepted] == [1, 2, 2]
 
@@ -293,7 +296,7 @@ def test_several_windows_at_once_use_as_many_connections_as_allowed():
             outcomes = await asyncio.gather(*map(mailer.send, windows))
         return server, list(chain(*outcomes))
 
-    server, outcomes = asyncio.run(day())
+    server, outcomes = loop.run(day())
     assert kinds(outcomes) == [ACCEPTED] * 24
     assert (server.most, server.connections) == (3, 3)
     assert len(set(names(server))) == 24
@@ -310,7 +313,7 @@ def test_a_send_that_is_cancelled_leaves_no_broken_connection_behind():
                 await stuck
             return server, await mailer.send([mail("next")])
 
-    server, outcomes = asyncio.run(day())
+    server, outcomes = loop.run(day())
     assert kinds(outcomes) == [ACCEPTED]
     assert names(server) == ["next"]
     assert server.connections == 2
@@ -325,7 +328,7 @@ def test_a_window_that_is_under_way_when_the_mailer_closes_still_ends_with_quit(
             await mailer.close()
             return server, await under_way
 
-    server, outcomes = asyncio.run(day())
+    server, outcomes = loop.run(day())
     assert kinds(outcomes) == [ACCEPTED]
     assert server.heard[-1] == "QUIT"
 
@@ -339,7 +342,7 @@ def test_the_server_in_a_thread_serves_synchronous_tests():
             await mailer.close()
             return outcomes
 
-        assert kinds(asyncio.run(day())) == [ACCEPTED]
+        assert kinds(loop.run(day())) == [ACCEPTED]
         assert names(server) == ["plain"]
 
 
@@ -449,7 +452,7 @@ def test_half_a_reply_now_and_then_is_no_sign_of_life():
             await mailer.close()
             return outcomes
 
-    (outcome,) = asyncio.run(day())
+    (outcome,) = loop.run(day())
     assert outcome.text == "no answer to MAIL within 0.3 s"
 
 
@@ -492,7 +495,7 @@ def test_a_port_where_nobody_listens_is_an_outcome():
         mailer = SmtpMailer(relay(server))
         return await mailer.send([mail("a"), mail("b")])
 
-    outcomes = asyncio.run(day())
+    outcomes = loop.run(day())
     assert kinds(outcomes) == [UNSENT] * 2
     assert "Error connecting" in outcomes[0].text
 
@@ -701,7 +704,7 @@ def test_the_ledger_of_the_server_agrees_with_the_outcomes(tmp_path, options, pr
 
     ledger = tmp_path / "ledger.jsonl"
     with smtplab(ledger, *options) as port:
-        outcomes = asyncio.run(day(port))
+        outcomes = loop.run(day(port))
     counted, told = Counter(kinds(outcomes)), report(ledger)
     doubted = sum("-after-dot-" in prefix for prefix in prefixes)
     assert told["acknowledged"] == counted[ACCEPTED] == 200 - len(prefixes) + ("slow-" in prefixes)

@@ -8,12 +8,15 @@ import pytest
 from smtp_server import SmtpServer
 from test_mailer import ACCEPTED, DRIVERS, EVERY, UNSENT, kinds, mail, names, posting, relay, sent
 
+from digest import loop
 from digest.mailer import SmtpMailer
 from digest.mailer.relay import DOMAINS, Relay
 from digest.mailer.replies import Reply
 from digest.mailer.window import PATIENCE
 from digest.model import Envelope, OutcomeKind
 from digest.settings import Smtp
+
+pytestmark = pytest.mark.usefixtures("each_loop")
 
 HELD, DEFERRED = OutcomeKind.HELD, OutcomeKind.DEFERRED
 
@@ -125,7 +128,7 @@ def test_lanes_share_the_limits():
             outcomes = await asyncio.gather(*map(mailer.send, windows))
         return list(chain(*outcomes)), time.monotonic() - began
 
-    outcomes, took = asyncio.run(day())
+    outcomes, took = loop.run(day())
     assert kinds(outcomes) == [ACCEPTED] * 20
     assert 15 / 40 < took < 2
 
@@ -161,7 +164,7 @@ def test_a_relay_that_complains_is_slowed_for_all_and_the_report_says_so(driver)
             return outcomes, [*paces, mailer.pace]
 
     began = time.monotonic()
-    outcomes, (before, after) = asyncio.run(day())
+    outcomes, (before, after) = loop.run(day())
     assert time.monotonic() - began > 0.9  # one a second
     assert not before.slowed
     assert after.per_second <= 1
@@ -176,7 +179,7 @@ def test_a_limit_per_connection_is_no_complaint():
             await mailer.send([mail(f"reader-{n}") for n in range(20)])
             return mailer.pace, server.connections
 
-    pace, connections = asyncio.run(day())
+    pace, connections = loop.run(day())
     assert not pace.slowed
     assert connections == 7
 
@@ -218,7 +221,7 @@ def test_a_relay_to_which_there_is_no_way_is_down_and_says_why(replies, words):
             outcomes = await mailer.send([mail("b")])
             return kinds(outcomes), [*told, mailer.down]
 
-    outcomes, (before, during, after) = asyncio.run(day())
+    outcomes, (before, during, after) = loop.run(day())
     assert outcomes == [ACCEPTED]
     assert before is after is None
     assert during.kind is UNSENT
@@ -232,7 +235,7 @@ def test_a_relay_that_takes_mails_is_not_down_for_some_that_it_never_answers():
             await mailer.send([mail("a"), *(mail(f"hang-{n}") for n in range(6))])
             return mailer.down
 
-    assert asyncio.run(day()) is None
+    assert loop.run(day()) is None
 
 
 # ── The window ───────────────────────────────────────────────────────────────────────────────────
@@ -264,7 +267,7 @@ def test_what_the_window_raises_comes_out_and_leaves_no_broken_connection():
                 await mailer.send(broken())
             return await mailer.send([mail("c")]), server.connections
 
-    outcomes, connections = asyncio.run(day())
+    outcomes, connections = loop.run(day())
     assert kinds(outcomes) == [ACCEPTED]
     assert connections == 2
 
@@ -289,4 +292,4 @@ def test_a_pause_that_is_cancelled_closes_the_connection():
             await mailer.close()
             return names(server)
 
-    assert asyncio.run(day()) == ["a"]
+    assert loop.run(day()) == ["a"]

@@ -3,13 +3,17 @@
 import asyncio
 import random
 import re
+from uuid import uuid4
 
 import pytest
 from postfix import Postfix
 from test_mailer import ACCEPTED, DEFERRED, REFUSED, kinds, mail
 
+from digest import loop
 from digest.mailer import SmtpMailer
 from digest.settings import Smtp
+
+pytestmark = pytest.mark.usefixtures("each_loop")
 
 DRIVERS = {
     "sequential": {"pipelining": False},
@@ -46,12 +50,12 @@ def sent(relay, window, **over):
         await mailer.close()
         return outcomes
 
-    return asyncio.run(day())
+    return loop.run(day())
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_every_byte_arrives_and_refusals_cost_no_other_mail(relay, driver):
-    before, tag = len(relay.log), driver.replace(" ", "-")
+    before, tag = len(relay.log), f"{driver.replace(' ', '-')}-{uuid4().hex}"
     goodbyes = sum("disconnect from" in line for line in relay.log)
     window = []
     for number in range(8):
@@ -104,7 +108,7 @@ def test_what_rfc_2920_does_not_allow_is_turned_away(relay, writes):
         writer.close()
         return said
 
-    assert b"554 5.5.0 Error: SMTP protocol synchronization" in asyncio.run(rudely())
+    assert b"554 5.5.0 Error: SMTP protocol synchronization" in loop.run(rudely())
 
 
 def test_a_limit_of_postfix_slows_us_down_and_loses_nothing(postfix_installed):  # noqa: ARG001
@@ -122,7 +126,7 @@ def test_a_limit_of_postfix_slows_us_down_and_loses_nothing(postfix_installed): 
             await mailer.close()
             return outcomes, pace
 
-        outcomes, pace = asyncio.run(day())
+        outcomes, pace = loop.run(day())
         assert kinds(outcomes)[:5] == [ACCEPTED] * 5
         assert ACCEPTED not in kinds(outcomes)[5:]
         assert pace.slowed

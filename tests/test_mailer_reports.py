@@ -4,6 +4,8 @@ import pytest
 from smtp_server import SmtpServer
 from test_mailer import ACCEPTED, DRIVERS, EVERY, REFUSED, UNSENT, kinds, mail, sent
 
+pytestmark = pytest.mark.usefixtures("each_loop")
+
 OFFERED = (*EVERY, "DSN")
 NAME = "d.0123456789abcdef0123.0123456789abcdef01234567"
 

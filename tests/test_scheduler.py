@@ -11,6 +11,7 @@ from freezegun import freeze_time
 from installation import installed, papers
 from make import HOUR, NOON
 
+from digest import loop
 from digest.app import system_clock
 from digest.errors import ConfigError, StoreError
 from digest.model import DeliveryState, Preferences
@@ -60,7 +61,7 @@ def test_the_first_tick_comes_at_once_and_does_the_whole_day(store_url):
             async with ticking(house) as ticks:
                 return await ticks.next()
 
-        report = asyncio.run(main())
+        report = loop.run(main())
         assert report.delivered.outcomes == {DeliveryState.SENT: 1}
         assert house.states() == {"ann": "sent"}
 
@@ -75,7 +76,7 @@ def test_it_ticks_at_once_whatever_the_clock_of_the_app_shows(store_url, year):
             async with ticking(house) as ticks:
                 return await ticks.next()
 
-        assert asyncio.run(main()).now.year == year
+        assert loop.run(main()).now.year == year
         assert system_clock() - began < 5 * SECOND
 
 
@@ -94,7 +95,7 @@ def test_a_failing_tick_does_not_stop_the_clock(store_url, caplog, error, said):
             async with ticking(house, error) as ticks:
                 return await ticks.next(), await ticks.next()
 
-        first, second = asyncio.run(main())
+        first, second = loop.run(main())
         assert first is error
         assert second.delivered.outcomes == {DeliveryState.SENT: 1}
         assert said in caplog.text
@@ -116,7 +117,7 @@ def test_letters_are_posted_between_two_ticks(store_url):
                 await letters.next()
                 return await letters.next()
 
-        asyncio.run(main())
+        loop.run(main())
         assert house.mails() == ["ann"]
 
 
@@ -142,7 +143,7 @@ def test_stopping_lets_the_windows_under_way_finish(store_url):
             go_on.set()
             await asyncio.wait_for(stopping, 10)
 
-        asyncio.run(main())
+        loop.run(main())
         counts = house.store.ledger.counts()
         assert counts in ({"sent": 4, "queued": 16}, {"sent": 8, "queued": 12})
         assert len(house.mails()) == counts["sent"]
@@ -160,7 +161,7 @@ def test_two_schedulers_over_one_database_send_everything_once(store_url):
             async with ticking(house) as mine, ticking(other) as theirs:
                 return await mine.next(), await theirs.next()
 
-        reports = asyncio.run(main())
+        reports = loop.run(main())
         assert sum(one.queued.readers for one in reports) == 40
         assert house.store.ledger.counts() == {"sent": 40}
         assert sorted(house.mails() + other.mails()) == sorted(names)
@@ -172,7 +173,7 @@ def test_the_sources_are_looked_at_again_only_when_it_is_time(store_url):
         looked = []
         for minutes in (0, 1, 30, 59, 60, 61, 119, 121):
             house.now = NOON + timedelta(minutes=minutes)
-            report = asyncio.run(house.app.tick())
+            report = loop.run(house.app.tick())
             looked.append(len(report.sources))
         assert looked == [1, 0, 0, 0, 1, 0, 0, 1]
         assert source.looks == [NOON, NOON + HOUR, NOON + HOUR + timedelta(minutes=61)]
@@ -189,7 +190,7 @@ def test_votes_are_counted_anew_just_before_somebody_is_due_and_others_wait(stor
         looked = {}
         for minutes in range(125):
             house.now = start + minutes * MINUTE
-            report = asyncio.run(house.app.tick())
+            report = loop.run(house.app.tick())
             if report.sources:
                 looked[f"{house.now:%H:%M}"] = [one.source for one in report.sources]
         both = ["huggingface", "hackernews"]
@@ -208,18 +209,18 @@ def test_who_was_down_at_the_hour_counts_before_the_edition_is_made(store_url):
     day = {"collect_minutes": 1440}
     with installed(store_url, source, now=NOON - HOUR, schedule=day) as house:
         house.join("ann", hour=12)
-        asyncio.run(house.app.tick())
+        loop.run(house.app.tick())
         house.now = NOON + 20 * MINUTE  # nobody ticked meanwhile
-        report = asyncio.run(house.app.tick())
+        report = loop.run(house.app.tick())
         assert (len(report.sources), report.queued.readers) == (1, 1)
         house.now += 30 * MINUTE
-        assert asyncio.run(house.app.tick()).sources == ()
+        assert loop.run(house.app.tick()).sources == ()
 
 
 def test_another_process_need_not_look_again_either(store_url):
     with installed(store_url) as house, installed(store_url, now=NOON + HOUR / 2) as other:
-        asyncio.run(house.app.tick())
-        assert asyncio.run(other.app.tick()).sources == ()
+        loop.run(house.app.tick())
+        assert loop.run(other.app.tick()).sources == ()
 
 
 def test_what_every_tick_would_say_is_said_before_the_first(store_url):
@@ -233,7 +234,7 @@ def test_what_every_tick_would_say_is_said_before_the_first(store_url):
             Scheduler(house.app).start()
 
         with pytest.raises(ConfigError, match="postal_address"):
-            asyncio.run(main())
+            loop.run(main())
 
 
 # ── Summer time, and time that went by unseen: the app with the machine's clock, frozen ──────────
@@ -245,7 +246,7 @@ def mailed(house, frozen, instants):
     for text in instants:
         frozen.move_to(text)
         before = {one.id for one in house.store.ledger.entries()}
-        asyncio.run(house.app.tick())
+        loop.run(house.app.tick())
         new = [one for one in house.store.ledger.entries() if one.id not in before]
         found.append([str(one.local_date) for one in new])
     return found

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
-from digest import dkim, mime
+from digest import dkim, loop, mime
 from digest.app import App
 from digest.bench import invented, naive
 from digest.bench.meter import Meter, Usage
@@ -65,7 +65,7 @@ def _delivery(app: App, terms: Terms) -> Task:
             raise BenchError(f"not every mail was sent: {said} of {terms.mails}")
         return outcomes.get(DeliveryState.SENT, 0)
 
-    return lambda: _metered(lambda: asyncio.run(work()))
+    return lambda: _metered(lambda: loop.run(work()))
 
 
 def send(terms: Terms) -> Task:
@@ -89,7 +89,7 @@ def send(terms: Terms) -> Task:
         await mailer.close()
         return sent
 
-    return lambda: _metered(lambda: asyncio.run(work()))
+    return lambda: _metered(lambda: loop.run(work()))
 
 
 def first(terms: Terms) -> Task:
@@ -184,7 +184,7 @@ def batches(terms: Terms) -> Task:
 def naive_send(terms: Terms) -> Task:
     """The yardstick's mails, written and sent."""
     app = application(terms)
-    return lambda: _metered(lambda: asyncio.run(naive.send(app, terms)))
+    return lambda: _metered(lambda: loop.run(naive.send(app, terms)))
 
 
 def naive_compose(terms: Terms) -> Task:

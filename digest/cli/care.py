@@ -1,13 +1,12 @@
 """``digest doctor`` and ``digest db``: is everything in place and of this version."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Annotated
 
 import typer
 
-from digest import parts
+from digest import loop, parts
 from digest.app import App
 from digest.cli import domain, show
 from digest.cli.options import Config, application
@@ -109,12 +108,12 @@ def _learning(app: App) -> str:
 
 def _relay(app: App) -> str:
     smtp = app.settings.smtp
-    asyncio.run(SmtpMailer(smtp).probe())
+    loop.run(SmtpMailer(smtp).probe())
     return f"{smtp.host}:{smtp.port} ({smtp.tls}) lets us in"
 
 
 def _source(app: App, source: Source) -> str:
-    harvest = asyncio.run(look(source, app.clock(), {}))
+    harvest = loop.run(look(source, app.clock(), {}))
     if harvest.state is FetchState.FAILED:
         raise SourceError(source.name, harvest.note)
     return f"{harvest.state}: {harvest.listed} listed in {harvest.seconds:.1f} s {harvest.note}"

@@ -1,12 +1,12 @@
 """``digest bounces`` and ``digest dkim``: what came back, the ways in, what to publish in DNS."""
 
-import asyncio
 import logging
 import sys
 from typing import Annotated
 
 import typer
 
+from digest import loop
 from digest.app import App
 from digest.cli import show
 from digest.cli.options import Config, Now, application
@@ -68,7 +68,7 @@ def listen(
     app = application(config)
     _ = app.intake  # a database that cannot be used is said before anything starts
     log()
-    asyncio.run(_listen(app, host, port))
+    loop.run(_listen(app, host, port))
 
 
 async def _listen(app: App, host: str, port: int | None) -> None:

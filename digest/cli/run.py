@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from digest import loop
 from digest.app import App, DayReport
 from digest.cli import show
 from digest.cli.options import Config, Now, application, instant
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def run(config: Config = None, now: Now = "") -> None:
     """Collect, cut the edition, deliver it to who is due, and report."""
     app = application(config, now)
-    show.day(asyncio.run(_run(app)))
+    show.day(loop.run(_run(app)))
 
 
 async def _run(app: App) -> DayReport:
@@ -49,7 +50,7 @@ def demo(
     from digest.demo import Demo  # noqa: PLC0415 - nobody else needs its servers
 
     shown = Demo(folder=folder, save_mail=save_mail, port=port, start=instant(now), sample=sample)
-    asyncio.run(_demo(shown, once=once))
+    loop.run(_demo(shown, once=once))
 
 
 async def _demo(demo: "Demo", *, once: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from digest import loop
 from digest.app import App
 from digest.cli.options import Config, application
 
@@ -39,7 +40,7 @@ def scheduler(config: Config = None) -> None:
     app = application(config)
     _ = app.daily, app.delivery  # what is missing is said before anything starts
     log()
-    asyncio.run(_tick_until_told(app, config))
+    loop.run(_tick_until_told(app, config))
 
 
 def worker(
@@ -53,7 +54,7 @@ def worker(
     app = application(config, lanes=concurrency)
     _ = app.crew, app.delivery  # what is missing is said before anything starts
     log()
-    asyncio.run(_work_until_told(app))
+    loop.run(_work_until_told(app))
 
 
 async def _work_until_told(app: App) -> None:
@@ -91,10 +92,10 @@ def log() -> None:
 
 async def until_told() -> None:
     """Waits for SIGTERM or Ctrl-C. The next one ends the process at once."""
-    told, loop = asyncio.Event(), asyncio.get_running_loop()
+    told, here = asyncio.Event(), asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, told.set)
+        here.add_signal_handler(name, told.set)
     await told.wait()
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.remove_signal_handler(name)
+        here.remove_signal_handler(name)
         signal.signal(name, signal.SIG_DFL)
