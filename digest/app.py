@@ -200,7 +200,7 @@ class App:
             terms=parts.terms(self.settings),
             clock=self.clock,
             refused=self.intake.returns.refused,
-            settle=SETTLE if self.is_queued else 0,
+            settle=0 if self.store.ledger.is_quick else SETTLE,
         )
 
     @cached_property

@@ -37,6 +37,7 @@ from digest.model import (
     Section,
     Verdict,
 )
+from digest.presence import Presence
 from digest.retry import Policy, decide
 from digest.store import Store
 from digest.writer import Writer
@@ -98,7 +99,7 @@ class Delivery:
     ) -> None:
         self._ledger = store.ledger
         self._fence = store.fence
-        self._settle = settle
+        self.presence = Presence(store, settle=settle)
         self._editions = store.editions
         self._mailer = mailer
         self._writer = writer
@@ -107,6 +108,7 @@ class Delivery:
         self._clock = clock
         self._refused = refused
         self._stopping = False
+        self._lost = set[str]()  # names under which something may have been left ``sending``
         self._credit = Credit(terms.window * terms.lanes)
         self._turn = Credit(1)  # one batch of digests claims at a time, and all lanes empty it
         self._opening = Lock()
@@ -125,13 +127,13 @@ class Delivery:
             Fenced: nothing may go out.
         """
         await asyncio.to_thread(self._fence.check)
-        abandoned = await self.abandon()
+        abandoned = await self.presence.abandon()
         expired = await self.expire()
         batches = await asyncio.to_thread(self._ledger.batches, self._clock())
         if letters_only:
             batches = [pair for pair in batches if pair[0] is None]
         tally: Counter[DeliveryState] = Counter()
-        with self._ledger.enlist() as worker:
+        async with self.presence.watching(), self.presence.enlisted() as worker:
 
             async def send_batch(edition_id: str | None, number: int) -> bool:
                 return await self.send_batch(
@@ -152,16 +154,6 @@ class Delivery:
         """Gives up what is past its deadline, of one batch or of all; returns how many."""
         late = self._clock() - self._terms.policy.deadline
         return await asyncio.to_thread(self._ledger.expire, late, only)
-
-    async def abandon(self) -> int:
-        """Puts in doubt what dead workers were sending; returns how many.
-
-        After a restart of the database nobody holds a lock until everybody has taken it again.
-        """
-        dead = await asyncio.to_thread(self._ledger.dead)
-        if dead and self._settle:
-            await asyncio.sleep(self._settle)
-        return await asyncio.to_thread(self._ledger.abandon, dead) if dead else 0
 
     async def send_batch(
         self,
@@ -200,7 +192,8 @@ class Delivery:
             write=lambda claim: self._write(claim, edition),
             send=self._mailer.send,
             decide=self._decide,
-            stopping=lambda: self._stopping,
+            stopping=lambda: self._stopping or worker in self._lost,
+            failed=lambda: self._lost.add(worker),
             down=lambda: self._mailer.down,
             lanes=self._terms.lanes,
         )

@@ -49,6 +49,7 @@ class Trade(NamedTuple):
         send: over one connection, see ``Mailer.send``.
         decide: what follows from an outcome.
         stopping: whether no more is to be claimed.
+        failed: told that what was claimed may have been left behind, before others get its credit.
         down: why there was no way to the relay at the last attempt, where there was none.
         lanes: connections, at most.
     """
@@ -57,6 +58,7 @@ class Trade(NamedTuple):
     send: Callable[[Iterable[Envelope], Callable[[int, Outcome], None]], Awaitable[object]]
     decide: Callable[[Claim, Outcome], Verdict]
     stopping: Callable[[], bool]
+    failed: Callable[[], None]
     down: Callable[[], Outcome | None]
     lanes: int
 
@@ -98,6 +100,7 @@ class Flow:
                     turn.give(1)
             await self._drain()
         except BaseException as error:
+            self._trade.failed()
             await self._break_off(told=isinstance(error, asyncio.CancelledError))
             raise
         finally:

@@ -2,7 +2,7 @@
 
 check the fence ─▶ crew.work ─┬─ a job: enlist ─▶ delivery.send_batch ─▶ what is left: hand out
                               ├─ every 2 s: abandon ─▶ hand out what the dead had
-                              └─ every second: ledger.hold, fence.rest
+                              └─ every second: the locks are held
 """
 
 import asyncio
@@ -19,8 +19,6 @@ from digest.errors import Fenced, StoreError
 from digest.model import DeliveryState
 from digest.store import Store
 
-HOLD_SECONDS = 1.0
-
 _log = logging.getLogger(__name__)
 
 
@@ -35,7 +33,8 @@ class Shift:
     """The hours of one worker process."""
 
     def __init__(self, delivery: Delivery, store: Store, clock: Callable[[], datetime]) -> None:
-        self._delivery, self._queue = delivery, store.queue
+        self._delivery, self._presence = delivery, delivery.presence
+        self._queue = store.queue
         self._ledger, self._fence = store.ledger, store.fence
         self._clock = clock
 
@@ -46,11 +45,8 @@ class Shift:
             Fenced: nothing may go out. (If that comes later it fails the jobs.)
         """
         await asyncio.to_thread(self._fence.check)
-        holding = asyncio.create_task(self._hold())
-        try:
+        async with self._presence.watching():
             await crew.work(self._send, self._care)
-        finally:
-            holding.cancel()
         try:
             await asyncio.to_thread(self._fence.rest)
             await asyncio.to_thread(self._hand_out)  # what is left of the last batches
@@ -61,12 +57,11 @@ class Shift:
         """One batch over one lane, under a name of its own: what fails leaves nothing claimed."""
         await asyncio.to_thread(self._fence.check)
         await self._delivery.expire((edition_id, number))  # it may have waited for a worker
-        lease, tally = self._ledger.enlist(), Counter[DeliveryState]()
-        worker = await asyncio.to_thread(lease.__enter__)
+        tally, send = Counter[DeliveryState](), self._delivery.send_batch
         try:
-            return await self._delivery.send_batch(edition_id, number, worker=worker, tally=tally)
+            async with self._presence.enlisted() as worker:
+                return await send(edition_id, number, worker=worker, tally=tally)
         finally:
-            await asyncio.to_thread(lease.__exit__, None, None, None)
             if said := str(Delivered(outcomes=tally)):
                 _log.info("edition=%s batch=%s %s", edition_id or "letters", number, said)
 
@@ -77,7 +72,7 @@ class Shift:
             await self._take_over(stalled)
 
     async def _take_over(self, stalled: int) -> None:
-        abandoned = await self._delivery.abandon()
+        abandoned = await self._presence.abandon()
         if stalled or abandoned:
             handed = await asyncio.to_thread(self._hand_out)
             said = "taken over from a worker that died: jobs=%s abandoned=%s handed=%s"
@@ -89,13 +84,3 @@ class Shift:
         They were begun before: they come before those that were not.
         """
         return self._queue.defer(self._ledger.batches(self._clock()), urgent=True)
-
-    async def _hold(self) -> None:
-        """Keeps the names of the jobs alive while the database goes and comes back."""
-        while True:
-            await asyncio.sleep(HOLD_SECONDS)
-            try:
-                await asyncio.to_thread(self._ledger.hold)
-                await asyncio.to_thread(self._fence.rest)
-            except StoreError as error:
-                _log.warning("the database is away: %s", error)

@@ -28,7 +28,7 @@ import doomed
 import postgres
 
 from digest import parts
-from digest.app import system_clock
+from digest.app import SETTLE, system_clock
 from digest.bench import invented
 from digest.model import DeliveryState, Preferences
 from digest.store import Store
@@ -354,15 +354,20 @@ class Chaos:
             self._lab.start()
         else:
             self._postgres.kill()
-            self._sender.ended(PATIENCE)
             self._postgres.start()
-            self._abandon()
+            self._abandon(SETTLE)
 
-    def _abandon(self) -> None:
-        """As the next pass would, first thing. Workers see to it themselves, and not at once."""
+    def _abandon(self, settle: float = 0) -> None:
+        """As the next pass would, first thing. Workers see to it themselves, and not at once.
+
+        ``settle``: a sender that outlived its database has to take its locks again.
+        """
         if self._workers:
             return
-        self._store.ledger.abandon(self._store.ledger.dead())
+        dead = self._store.ledger.dead()
+        if dead:
+            self._sender.ended(settle)
+            self._store.ledger.abandon(dead)
 
     def _finish(self) -> None:
         """Passes until nothing waits; a retry is due within seconds."""

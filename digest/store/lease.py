@@ -36,7 +36,8 @@ class Leases:
         """A new worker's name, alive until the block ends or the process does."""
         name = secrets.token_hex(8)
         if self._database.is_sqlite:
-            lock = FileLock(_lock_file(self._database, name))
+            # Whichever thread enters or leaves the block: the process has it.
+            lock = FileLock(_lock_file(self._database, name), thread_local=False)
             with lock:
                 yield name
             with suppress(OSError):
