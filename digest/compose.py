@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from itertools import islice
 
 from digest import taste
 from digest.content import NOTHING, dump
@@ -35,7 +34,7 @@ FRESH_DAYS = 2  # papers without votes are fresh for so many days after their an
 TRENDING, SLOW = "trending", "slow_burners"
 BEYOND = "beyond"  # the section for what is outside the topics a reader chose
 _TASTES = 1024  # what readers of the same preferences and history get is chosen once
-_POOLS = 64  # what there is for readers of the same topics, whatever they had
+_SHELVES = 64  # the papers in the order of a taste
 
 
 def _trending(reading: Reading) -> bool:
@@ -119,19 +118,10 @@ class Pool:
 
     def __init__(self, edition: Edition, sections: Sequence[Section]) -> None:
         self.edition = edition
-        self._sections = tuple(sections)
-        items = {s.name: [i for i in edition.items if i.section == s.name] for s in sections}
-        if BEYOND in items:
-            items[BEYOND] = list(edition.items)
-        self._today = {name: Shelf(ones) for name, ones in items.items()}
-        if SLOW in items and TRENDING in items:  # over days nothing is slow
-            items[TRENDING] += items[SLOW]
-            items[SLOW] = []
-        self._lasting = {
-            name: Shelf(sorted(ones, key=expected, reverse=True)) for name, ones in items.items()
-        }
+        self._sections, self._names = tuple(sections), [section.name for section in sections]
+        self._by_share = sorted(sections, key=lambda section: section.share)
         self._order = taste.Order(edition.items)
-        self._wanted = lru_cache(_TASTES)(self._of_interest)
+        self._shelf = lru_cache(_SHELVES)(self._ordered)
         self._chosen = lru_cache(_TASTES)(self._choose)
 
     def choice(self, reader: Subscriber, had: frozenset[str], form: Form = Form.DAILY) -> Choice:
@@ -153,21 +143,22 @@ class Pool:
         Where the sections with a full share have nothing at all (an install without a source of
         votes), the other sections may fill the mail.
         """
-        by_section = self._wanted(frozenset(preferences.categories), form, preferences.taste)
-        full = (s.name for s in self._sections if s.share >= 1)
-        starved = not any(i.paper.id not in had for name in full for i in by_section[name])
-        shown = self._shown(preferences.taste)
+        shelf = self._shelf(preferences.taste, form is not Form.DAILY)
+        mine, unread = shelf.about(preferences.categories), ~shelf.those(had)
+        papers = {
+            name: unread & (shelf.all & ~mine if name == BEYOND else shelf.section(name) & mine)
+            for name in self._names
+        }
+        starved = not any(papers[s.name] for s in self._sections if s.share >= 1)
         # Sections with a small share go first, so that a full one leaves them their places.
-        room, taken = preferences.papers, dict[str, tuple[Item, ...]]()
-        for section in sorted(self._sections, key=lambda s: 1.0 if starved else s.share):
+        room, taken = preferences.papers, dict[str, list[Item]]()
+        for section in self._sections if starved else self._by_share:
             most = int(preferences.papers * section.share)
             if starved and section.name != BEYOND:
                 most = preferences.papers
-            unread = (item for item in by_section[section.name] if item.paper.id not in had)
-            chosen = islice(unread, min(room, most))
-            taken[section.name] = tuple(sorted(chosen, key=shown, reverse=True))
+            taken[section.name] = shelf.first(papers[section.name], min(room, most))
             room -= len(taken[section.name])
-        return tuple(item for section in self._sections for item in taken[section.name])
+        return tuple([item for section in self._sections for item in taken[section.name]])
 
     def _choose(
         self, papers: int, categories: tuple[str, ...], had: frozenset[str], form: Form, mine: str
@@ -178,19 +169,23 @@ class Pool:
             return Choice(skip="nothing new for this reader")
         return Choice(paper_ids=tuple(item.paper.id for item in chosen))
 
-    def _of_interest(
-        self, categories: frozenset[str], form: Form, mine: str
-    ) -> dict[str, Iterable[Item]]:
-        shelves = self._today if form is Form.DAILY else self._lasting
-        found: dict[str, Iterable[Item]] = {
-            name: shelf.others(categories) if name == BEYOND else shelf.about(categories)
-            for name, shelf in shelves.items()
-        }
+    def _ordered(self, mine: str, lasting: bool) -> Shelf:  # noqa: FBT001 - remembered
+        """All papers in the order in which they are chosen, for a taste.
+
+        ``lasting``: whatever their freshness; over days no paper is slow, either.
+        """
+        merged = lasting and {TRENDING, SLOW} <= set(self._names)
+
+        def section(item: Item) -> str:
+            return TRENDING if merged and item.section == SLOW else item.section
+
+        items, shown = self.edition.items, self._shown(mine)
         if mine:
-            places = self._order.places(mine, lasting=form is not Form.DAILY)
-            for name, items in found.items():
-                found[name] = sorted(items, key=lambda i: places[i.paper.id], reverse=True)
-        return found
+            places = self._order.places(mine, lasting=lasting)
+            items = tuple(sorted(items, key=lambda item: places[item.paper.id], reverse=True))
+        elif lasting:
+            items = tuple(sorted(items, key=expected, reverse=True))
+        return Shelf(items, section=section, shown=shown)
 
     def _shown(self, mine: str) -> Callable[[Item], float]:
         """By what chosen papers are ordered: what is expected of them, and the reader's taste."""

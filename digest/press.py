@@ -15,11 +15,12 @@ from digest.model import Edition, Form, MailLinks, Section, Subscriber
 from digest.quoted import encode_plain, is_plain
 from digest.render import Renderer, counts, filters, grouped
 from digest.render.pieces import laid
-from digest.render.words import Counts
+from digest.render.words import FIRST, Counts
 from digest.stock import Chunk, Part, Stretch
 
 _SELECTIONS = 16  # kept ready: readers with the same preferences get the same papers
 _SUMMARIES = 1024  # one for each way in which papers divide into sections
+_PREHEADERS = 4096  # by the first papers: of many selections they are the same
 _REASONS = 1024  # one per day on which somebody became a reader
 
 
@@ -67,6 +68,7 @@ class Press:
         self._title = lru_cache(len(Form))(self._say_title)
         self._subject = lru_cache(len(Form) * len(ids))(self._say_subject)
         self._summary = lru_cache(_SUMMARIES)(self._say_summary)
+        self._preheader = lru_cache(_PREHEADERS)(self._say_preheader)
         self._web = lru_cache(None)(lambda left_out: self._both("web", renderer.web(left_out)))
         self._reason = lru_cache(_REASONS)(self._say_reason)
 
@@ -106,7 +108,7 @@ class Press:
         text = self._text.segments(first, titled, kept)
         second = {"before": text[-1] + self._between, "title": title[1], "web": web[1]}
         second |= {"summary": summary[1], "subject": subject}
-        second["preheader"] = self._html.own("preheader", self._wording.preheader(said, items))
+        second["preheader"] = self._preheader(said, *[item.paper.id for item in items[:FIRST]])
         segments = [*head[:-1], *text[:-1], *self._html.segments(second, titled, kept)]
         holes = [*outer, *self._text.holes(kept.papers), *self._html.holes(kept.papers)]
         chunks = [b""] * (2 * len(segments) - 1)
@@ -130,6 +132,10 @@ class Press:
     def _say_summary(self, counts: Counts, form: Form) -> tuple[str, tuple[bytes, bytes]]:
         said = self._wording.summary(counts, form)
         return said, self._both("summary", said)
+
+    def _say_preheader(self, summary: str, *first: str) -> bytes:
+        items = [self._items[name] for name in first]
+        return self._html.own("preheader", self._wording.preheader(summary, items))
 
     def _say_subject(self, first: str, form: Form) -> tuple[list[bytes], list[str], bytes]:
         """The header block with the subject of that paper, its holes; the subject in the HTML."""

@@ -28,7 +28,7 @@ import doomed
 import postgres
 
 from digest import parts
-from digest.app import SETTLE, system_clock
+from digest.app import system_clock
 from digest.bench import invented
 from digest.model import DeliveryState, Preferences
 from digest.store import Store
@@ -116,7 +116,7 @@ class Postgres:
     def start(self) -> None:
         """Comes (back) to life; returns when it answers."""
         options = f"-k {self._folder} -c listen_addresses= -c max_connections=50"
-        for _ in range(20):  # orphans of the one before may still hold its memory
+        for _ in range(300):  # the one before may not be gone, or its orphans hold its memory
             if self._run("pg_ctl", "start", "-w", "-l", "log", "-o", options, check=False) == 0:
                 return
         raise StuckError((self._folder / "log").read_text("utf-8", "replace")[-2000:])
@@ -298,6 +298,7 @@ class Chaos:
         last, before = None, 0
         for number in range(self.options.kills):
             self._advance(number)
+            self._abandon()
             now = self._unknown()
             if last:
                 result.doubts[last].append(now - before)
@@ -355,19 +356,14 @@ class Chaos:
         else:
             self._postgres.kill()
             self._postgres.start()
-            self._abandon(SETTLE)
 
-    def _abandon(self, settle: float = 0) -> None:
+    def _abandon(self) -> None:
         """As the next pass would, first thing. Workers see to it themselves, and not at once.
 
-        ``settle``: a sender that outlived its database has to take its locks again.
+        A sender that outlives its database has its locks again after a while: it is not dead.
         """
-        if self._workers:
-            return
-        dead = self._store.ledger.dead()
-        if dead:
-            self._sender.ended(settle)
-            self._store.ledger.abandon(dead)
+        if not self._workers and self._sender.ended(0):
+            self._store.ledger.abandon(self._store.ledger.dead())
 
     def _finish(self) -> None:
         """Passes until nothing waits; a retry is due within seconds."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from digest.model import Edition, Form, Item, Paper
 from digest.render.groups import Groups
 
+FIRST = 4  # papers that a preheader speaks of
+
 Counts = tuple[tuple[int, str], ...]  # how many papers stand in which section, in order
 Say = Callable[..., str]  # has the template say something (its name first) about something
 
@@ -57,7 +59,7 @@ class Wording:
 
     def preheader(self, summary: str, items: Sequence[Item]) -> str:
         """What a list of mails shows after the subject, by the first papers."""
-        titles = [self._titled(item.paper, 80) for item in items[1:4]]
+        titles = [self._titled(item.paper, 80) for item in items[1:FIRST]]
         return self._say("preheader", self._day, summary, titles, items[0].why)
 
 
