@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
-from digest import dkim, loop, mime
+from digest import loop, mime
 from digest.app import App
 from digest.bench import invented, naive
 from digest.bench.meter import Meter, Usage
@@ -113,6 +113,8 @@ def signed(terms: Terms, *, twice: bool = False) -> Task:
     app = application(terms)
     made = edition(app, terms)
     app.writer.prepare(made)
+    from digest import dkim  # noqa: PLC0415 - a library of 8 MB, which no other task needs
+
     keys = [dkim.throwaway(ed25519=second) for second in ((False, True) if twice else (False,))]
     sign, claims = dkim.Signer("bench.invalid", keys).sign, _claims(made, terms)
 
