@@ -25,7 +25,7 @@ from digest.model import (
     Section,
     Subscriber,
 )
-from digest.ranking import NOBODY, Formula, Reading, Standing, expected, rank
+from digest.ranking import NOBODY, Formula, Reading, Standing, rank, urgency
 from digest.shelf import Shelf
 
 NEW_FOR = timedelta(hours=24)  # a paper seen within this time makes an edition worth sending
@@ -34,7 +34,7 @@ FRESH_DAYS = 2  # papers without votes are fresh for so many days after their an
 TRENDING, SLOW = "trending", "slow_burners"
 BEYOND = "beyond"  # the section for what is outside the topics a reader chose
 _TASTES = 1024  # what readers of the same preferences and history get is chosen once
-_SHELVES = 64  # the papers in the order of a taste
+_SHELVES = 64  # the papers in the order of a taste, for a number of them
 
 
 def _trending(reading: Reading) -> bool:
@@ -134,8 +134,8 @@ class Pool:
     ) -> tuple[Item, ...]:
         """The reader's papers: unread, in their categories, sections in order, within their shares.
 
-        Chosen by score, shown by what is expected of them: lateness may cost a paper its place in
-        the mail, but those that are in stand by what they are.
+        Chosen by score, the fresher the fewer they are; shown by what is expected of them: lateness
+        may cost a paper its place in the mail, but those that are in stand by what they are.
 
         Who looks back on several days gets the best of all of them, however old; who rated papers
         gets theirs in an order that leans to what they liked.
@@ -143,7 +143,8 @@ class Pool:
         Where the sections with a full share have nothing at all (an install without a source of
         votes), the other sections may fill the mail.
         """
-        shelf = self._shelf(preferences.taste, form is not Form.DAILY)
+        daily = form is Form.DAILY
+        shelf = self._shelf(preferences.taste, urgency(preferences.papers) if daily else 0.0)
         mine, unread = shelf.about(preferences.categories), ~shelf.those(had)
         papers = {
             name: unread & (shelf.all & ~mine if name == BEYOND else shelf.section(name) & mine)
@@ -169,30 +170,19 @@ class Pool:
             return Choice(skip="nothing new for this reader")
         return Choice(paper_ids=tuple(item.paper.id for item in chosen))
 
-    def _ordered(self, mine: str, lasting: bool) -> Shelf:  # noqa: FBT001 - remembered
-        """All papers in the order in which they are chosen, for a taste.
+    def _ordered(self, mine: str, freshness: float) -> Shelf:
+        """All papers in the order in which they are chosen, where freshness counts so much.
 
-        ``lasting``: whatever their freshness; over days no paper is slow, either.
+        Where it counts for nothing, the mail looks back on days, and no paper is slow, either.
         """
-        merged = lasting and {TRENDING, SLOW} <= set(self._names)
+        merged = not freshness and {TRENDING, SLOW} <= set(self._names)
 
         def section(item: Item) -> str:
             return TRENDING if merged and item.section == SLOW else item.section
 
-        items, shown = self.edition.items, self._shown(mine)
-        if mine:
-            places = self._order.places(mine, lasting=lasting)
-            items = tuple(sorted(items, key=lambda item: places[item.paper.id], reverse=True))
-        elif lasting:
-            items = tuple(sorted(items, key=expected, reverse=True))
-        return Shelf(items, section=section, shown=shown)
-
-    def _shown(self, mine: str) -> Callable[[Item], float]:
-        """By what chosen papers are ordered: what is expected of them, and the reader's taste."""
-        if not mine:
-            return expected
-        places = self._order.places(mine, lasting=True)
-        return lambda item: places[item.paper.id]
+        chosen, shown = self._order.places(mine, freshness), self._order.places(mine)
+        items = sorted(self.edition.items, key=lambda item: chosen[item.paper.id], reverse=True)
+        return Shelf(items, section=section, shown=lambda item: shown[item.paper.id])
 
 
 def select(

@@ -46,23 +46,21 @@ class Order:
         self._papers = [
             (
                 item.paper.id,
-                sum(term.value for term in item.terms),
                 sum(term.value for term in item.terms if term.name != "freshness"),
+                sum(term.value for term in item.terms if term.name == "freshness"),
                 tuple(_names(item.paper.categories, item.paper.authors)),
             )
             for item in items
         ]
 
-    def places(self, taste: str, *, lasting: bool) -> Mapping[str, float]:
-        """By paper: the logarithm of its score, leaning to the taste.
-
-        ``lasting`` leaves out its freshness: what is as good on any day of a week.
-        """
+    def places(self, taste: str, freshness: float = 0.0) -> Mapping[str, float]:
+        """By paper: what is expected of it (see ``ranking.expected``), leaning to the taste."""
         weights = read(taste)
         return {
-            paper: (always if lasting else today)
+            paper: always
+            + freshness * fresh
             + sum([weights[name] for name in names if name in weights])
-            for paper, today, always, names in self._papers
+            for paper, always, fresh, names in self._papers
         }
 
 

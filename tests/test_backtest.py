@@ -243,14 +243,18 @@ def test_votes_alone_are_a_baseline_s_order(recorded):
 
 def test_what_is_chosen_is_shown_by_what_is_expected_of_it(recorded):
     def order(_number, day):
-        return [Placed(c.paper.id, -place) for place, c in enumerate(day.candidates[::-1])]
+        places = enumerate(day.candidates[::-1])
+        return [Placed(c.paper.id, -place, 3.0 * place) for place, c in places]
 
-    upside_down = replay(recorded.days, lambda number, day: order(number, day)[::-1])
+    def lasting(_number, day):
+        return [one._replace(freshness=0.0) for one in order(0, day)]
+
+    upside_down = replay(recorded.days, order)
     for day in recorded.days:
         places = {one.name: one.expected for one in order(0, day)}
         for names in (upside_down.ten[day.name], upside_down.five[day.name]):
             assert [places[name] for name in names] == sorted(map(places.get, names), reverse=True)
-    assert upside_down.ten != replay(recorded.days, order).ten
+    assert upside_down.ten != replay(recorded.days, lasting).ten
 
 
 # ── Judging ──────────────────────────────────────────────────────────────────────────────────────

@@ -369,7 +369,7 @@ def test_a_week_and_a_return_bring_the_best_however_old_and_nothing_twice():
         return item(number, terms=terms, score=votes + freshness)
 
     # In the order of a daily edition: the best paper of the week is five days old.
-    week = edition(aged(1, 3.0, 0.0), aged(2, 2.5, -0.3), aged(3, 5.0, -1.7), aged(4, 1.0, -0.2))
+    week = edition(aged(1, 3.0, 0.0), aged(2, 2.5, -0.3), aged(3, 5.0, -3.0), aged(4, 1.0, -0.2))
     wish = preferences(papers=2)
 
     def chosen(form, had=()):
@@ -389,6 +389,27 @@ def test_a_mail_is_chosen_by_score_and_shown_by_what_is_expected_of_its_papers()
     shown = select(made, preferences(papers=3), (), SECTIONS)
     assert numbers(shown) == [2, 1, 3]  # the fourth would be first, but is too late for this mail
     assert numbers(select(made, preferences(papers=3), {paper_id(2)}, SECTIONS)) == [4, 1, 3]
+
+
+def test_the_shorter_a_mail_the_fresher_are_its_papers():
+    def late(number, votes, freshness):
+        terms = (Term(name="votes", value=votes), Term(name="freshness", value=freshness))
+        return item(number, terms=terms)
+
+    # By score the late one is the fifth, the tenth and the twentieth.
+    others = [late(n, 6.0 - 0.1 * n, 0.0) for n in range(1, 31) if n not in {5, 10, 20}]
+    made = sorted(
+        [*others, *(late(n, 9.0 - 0.1 * n, -3.0) for n in (5, 10, 20))], key=lambda one: one.rank
+    )
+
+    def chosen(papers):
+        return {*numbers(select(edition(*made), preferences(papers=papers), (), SECTIONS))}
+
+    assert chosen(10) == {*range(1, 11)}  # as in the edition
+    assert chosen(5) == {1, 2, 3, 4, 6}
+    assert chosen(3) == {1, 2, 3}
+    assert chosen(20) == {*range(1, 21)}
+    assert chosen(19) == {*range(1, 18)} | {18, 20}
 
 
 BEYOND = Section(name="beyond", title="Beyond your topics", share=0.25)

@@ -19,7 +19,7 @@ VISION = (("cs.CV",), ("Eve Example",))
 def lean(mine, one):
     """What the taste adds to the paper's place."""
     order = taste.Order([item(paper=one)])
-    with_it, without = (order.places(text, lasting=False)[one.id] for text in (mine, ""))
+    with_it, without = (order.places(text, 1.0)[one.id] for text in (mine, ""))
     return with_it - without
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from digest.backtest.recorded import Day
-from digest.model import Candidate
-from digest.ranking import Formula, Reading, expected, rank
+from digest.model import Candidate, Item
+from digest.ranking import Formula, Reading, expected, rank, urgency
 from digest.ranking.reading import HOUR, count
 from digest.ranking.reading import read as read_signals
 
@@ -15,10 +15,14 @@ LONG, SHORT = 10, 5  # papers a digest
 
 
 class Placed(NamedTuple):
-    """A candidate in an order: its id, and by what it stands among those of one digest."""
+    """A candidate in an order: its id, and by what it stands among those of one digest.
+
+    Where all are equal they stay as in the order.
+    """
 
     name: str
-    expected: float = 0.0  # all equal: as in the order
+    expected: float = 0.0
+    freshness: float = 0.0
 
 
 Order = Callable[[int, Day], Sequence[Placed]]  # a day's candidates, best first
@@ -39,7 +43,7 @@ def replay(
 ) -> Run:
     """Sends every day the best papers that were not sent before, for both lengths of a digest.
 
-    As a mail does: chosen in the given order, shown by what is expected of those chosen.
+    As a mail does: of few papers freshness counts more, and they are shown by what is expected.
     """
     run, had_ten, had_five = Run(), set[str](), set[str]()
     for number, day in enumerate(days):
@@ -54,7 +58,8 @@ def replay(
 
 
 def _sent(best: Sequence[Placed], had: Collection[str], size: int) -> list[str]:
-    chosen = [one for one in best if one.name not in had][:size]
+    weight, unsent = urgency(size), [one for one in best if one.name not in had]
+    chosen = sorted(unsent, key=lambda one: -one.expected - weight * one.freshness)[:size]
     return [one.name for one in sorted(chosen, key=lambda one: -one.expected)]
 
 
@@ -64,9 +69,14 @@ def by_formula(formula: Formula | Callable[[int], Formula]) -> Order:
     def order(number: int, day: Day) -> Sequence[Placed]:
         chosen = formula(number) if callable(formula) else formula
         ranked = rank(day.candidates, day.at, chosen)
-        return [Placed(item.paper.id, expected(item)) for item, _ in ranked]
+        return [_placed(item) for item, _ in ranked]
 
     return order
+
+
+def _placed(item: Item) -> Placed:
+    lasting = expected(item)
+    return Placed(item.paper.id, lasting, expected(item, 1.0) - lasting)
 
 
 def by_score(score: Callable[[Reading], float]) -> Order:

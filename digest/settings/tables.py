@@ -215,7 +215,7 @@ class Ranking(Part):
     window_days: int = Field(default=7, ge=1, le=60)
     pool: int = Field(default=150, ge=1, le=2000)
     age_exponent: float = Field(default=0.2, ge=0, le=10)
-    delay_exponent: float = Field(default=0.68, ge=0, le=10)
+    delay_exponent: float = Field(default=0.66, ge=0, le=10)
     weights: Mapping[str, Weight] = Field(default_factory=dict)
 
     @model_validator(mode="after")
