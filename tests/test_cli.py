@@ -563,7 +563,7 @@ def test_the_doctor_finds_nothing_wrong(digest):
     code, out, err = digest("doctor", *QUIET)
     assert (code, err) == (0, "")
     found = findings(out)
-    names = ["database", "links", "sender", "relay", "arxiv", "huggingface"]
+    names = ["database", "links", "sender", "relay", "ranking", "arxiv", "huggingface"]
     assert list(found) == [*names, *domain.ADVICE]
     assert {found[name][0] for name in names} == {"✓"}
     assert {found[name][0] for name in domain.ADVICE} == {"→"}

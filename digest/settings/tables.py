@@ -206,7 +206,7 @@ class Ranking(Part):
     model: Literal["shipped", "closed"] | Line = "shipped"
     learn: bool = False
     learn_hour: int = Field(default=3, ge=0, le=23)
-    learn_days: int = Field(default=120, ge=40, le=3650)
+    learn_days: int = Field(default=240, ge=60, le=3650)  # fewer are never enough to judge
     cold_start: bool = True
     history_days: int = Field(default=365, ge=1, le=3650)
     guards: GuardsPart = GuardsPart()
