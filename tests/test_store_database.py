@@ -367,6 +367,7 @@ READS = {
     "signals.history": lambda s: s.signals.history(["x"], "votes"),
     "papers.earlier": lambda s: s.papers.earlier(NOON, NOON),
     "ledger.batches": lambda s: s.ledger.batches(NOON),
+    "ledger.awaited": lambda s: s.ledger.awaited([slot()]),
     "ledger.counts": lambda s: s.ledger.counts(),
     "ledger.entries": lambda s: s.ledger.entries(),
     "bounces.delivery_of": lambda s: s.bounces.delivery_of("x.1", "p"),
