@@ -375,6 +375,7 @@ READS = {
     "bounces.paused_domains": lambda s: s.bounces.paused_domains(NOON),
     "bounces.alerts": lambda s: s.bounces.alerts(NOON),
     "ratings.mailed": lambda s: s.ratings.mailed(1),
+    "ratings.delivery": lambda s: s.ratings.delivery("x", "k"),
     "ratings.of": lambda s: s.ratings.of("k"),
     "ledger.papers_of": lambda s: s.ledger.papers_of("x", "k"),
     "fence.check": lambda s: s.fence.check(),
