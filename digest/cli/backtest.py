@@ -24,10 +24,13 @@ from digest.backtest import (
     history,
     hours,
     judge,
+    late,
     learning,
     read,
     replay,
 )
+from digest.backtest import snapshots as looks
+from digest.backtest.metrics import Pairs
 from digest.backtest.replay import Order
 from digest.cli import show
 from digest.cli.options import Config, Now, application
@@ -39,6 +42,7 @@ from digest.settings.formula import formula as formula_of
 Votes = Annotated[Path | None, typer.Argument(help="Recorded days (CSV, gzipped or not).")]
 Papers = Annotated[Path | None, typer.Option(help="The texts of their papers.")]
 FromStore = Annotated[int, typer.Option(help="Instead: so many days of the own store.")]
+LATE_HOUR = 8  # UTC: papers listed by the morning's looks are two days old on the second morning
 AGAINST = ("raw upvotes", "Hacker News gravity 1.8")
 
 
@@ -65,24 +69,23 @@ def backtest(
     markdown: Annotated[Path | None, typer.Option(help="Write the table there.")] = None,
     svg: Annotated[Path | None, typer.Option(help="Draw the comparison there.")] = None,
     snapshots: Annotated[Path | None, typer.Option(help="Measure the hour of the cut.")] = None,
+    burners: Annotated[
+        bool, typer.Option(help="Measure slow burners, in SNAPSHOTS or the own store.")
+    ] = False,
     config: Config = None,
     now: Now = "",
 ) -> None:
     """Replay recorded days through the ranking that makes editions, and judge its picks."""
+    if burners:
+        _burners(snapshots, from_store, config, now)
+        return
     if snapshots:
         _hours(snapshots, svg if not (votes or from_store) else None)
         if not (votes or from_store):
             return
     recorded = days_of(votes, papers, from_store, config, now)
     chosen = formula_of(load(config).ranking, resource("config"))
-    systems = _systems(model, chosen, recorded, compare)
-    truth, measured, first = Judge(recorded), {}, None
-    with show.bar("replaying", len(recorded.days) * len(systems)) as progress:
-        for name, order in systems.items():
-            run = replay(recorded.days, order, progress)
-            first = first or run
-            measured[name] = truth.measure(run)
-    assert first is not None
+    first, measured = _replayed(recorded, _systems(model, chosen, recorded, compare))
     _write(first, {"ten": picks, "five": picks_5, "batch": batch_order})
     figures = judge(measured)
     _tell(recorded, figures, {base: judge(measured, base) for base in AGAINST})
@@ -90,6 +93,18 @@ def backtest(
         save(svg, chart.comparison(figures, f"The ranking on {len(recorded.days)} days"))
     if markdown:
         save(markdown, _markdown(figures))
+
+
+def _replayed(
+    recorded: Recorded, systems: Mapping[str, Order]
+) -> tuple[Run, Mapping[str, Mapping[str, Pairs]]]:
+    """The picks of the first system, and what those of each were worth, day by day."""
+    truth, runs = Judge(recorded), {}
+    with show.bar("replaying", len(recorded.days) * len(systems)) as progress:
+        for name, order in systems.items():
+            runs[name] = replay(recorded.days, order, progress)
+    measured = {name: truth.measure(run) for name, run in runs.items()}
+    return next(iter(runs.values())), measured
 
 
 def days_of(
@@ -216,3 +231,20 @@ def _hours(snapshots: Path, svg: Path | None) -> None:
     if svg and found:
         points = [(float(one.hour), one.share) for one in found]
         save(svg, chart.curve(points, "What the hour of the cut is worth"))
+
+
+def _burners(snapshots: Path | None, from_store: int, config: Path | None, now: str) -> None:
+    ranking = load(config).ranking
+    window = timedelta(days=ranking.window_days)
+    if snapshots:
+        recorded = looks.read(snapshots, hour=LATE_HOUR, window=window)
+    else:
+        recorded = days_of(None, None, from_store, config, now)
+    rows = []
+    for one in late.measure(recorded, formula_of(ranking, resource("config"))):
+        bar = one.bar
+        said = (f"{bar.votes} votes", f"{bar.share:.0%}") if bar.votes else ("all of them", "")
+        figures = (one.papers, f"{one.weekly:.2f}", f"{one.most:.2f}", f"{one.votes:.0f}")
+        rows.append((*said, *figures, f"{one.final:.0f}", f"{one.growth:.2f}"))
+    heads = ("#papers", "#a week", "#at most", "#votes then", "#in the end", "#growth")
+    show.table(f"Slow burners of {len(recorded.days)} days", ("gained", "of all", *heads), rows)

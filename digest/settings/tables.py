@@ -195,7 +195,7 @@ class SlowBurnersPart(Part):
 
     days: int = Field(default=2, ge=1, le=60)
     votes: int = Field(default=10, ge=1)
-    share: float = Field(default=0.5, ge=0, le=1)
+    share: float = Field(default=0.3, ge=0, le=1)
     top: int = Field(default=12, ge=0)
     best: int = Field(default=40, ge=0)
 
