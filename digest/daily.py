@@ -113,11 +113,13 @@ class Daily:
         self._store.subscribers.forget_unconfirmed(now - self._plan.unconfirmed_kept)
 
     def queue(self, now: datetime) -> Queued:
-        """Queues the edition of ``now`` for the readers who are due; makes it if need be."""
+        """Queues the edition of ``now`` for who is due and has none yet; makes it if need be."""
         plan = self._plan
         slots = timetable.due_slots(self._store.roster.groups(), now, plan.catch_up)
         if not slots:
             return Queued(edition=None, note="nobody is due")
+        if not self._store.ledger.awaited(slots):  # no edition that nobody would get
+            return Queued(edition=None, note="everybody who is due has theirs")
         edition, candidates = self.edition(now)
         if edition.items:
             readers = self._store.ledger.enqueue(edition.id, slots, plan.batch)

@@ -21,11 +21,11 @@ from zoneinfo import ZoneInfo
 
 from filelock import FileLock, Timeout
 
+from digest.backtest.learning import MISSING
 from digest.errors import ConfigError, DigestError
 from digest.settings import Settings
 
 LONGEST = 20_000  # characters of what the command said
-MISSING = "lightgbm is missing: pip install 'digest[learn]', or set ranking.learn = false"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ class Nightly:
     def check(self) -> None:
         """Raises ConfigError where learning is wanted and its library is not installed."""
         if self.wanted and find_spec("lightgbm") is None:
-            raise ConfigError(MISSING)
+            raise ConfigError(f"{MISSING}, or set ranking.learn = false")
 
     async def learn(self, now: datetime, command: Sequence[str] = ()) -> str:
         """Learns if it is due; what came of it in a line, empty where there was nothing to do.
@@ -87,9 +87,10 @@ class Nightly:
         if not self.is_due(now):
             return ""
         self._model.parent.mkdir(parents=True, exist_ok=True)
+        command = command or [*self._command, "--now", now.isoformat()]
         try:
             with FileLock(f"{self._model}.lock", timeout=0):
-                return await self._alone(now, command or self._command) if self.is_due(now) else ""
+                return await self._alone(now, command) if self.is_due(now) else ""
         except Timeout:
             return ""  # another scheduler is at it
 

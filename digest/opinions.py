@@ -67,6 +67,11 @@ class Opinions:
         self._store.ratings.rate(about.reader.key, name, said, now, taste.of)
         return self.look(rank, ticket)
 
+    def ticket(self, edition_id: str, key: str) -> str:
+        """The ticket of the mail that brought a reader that edition; empty where none is good."""
+        number = self._store.ratings.delivery(edition_id, key)
+        return links.ticket(self._signer, number, key) if number is not None else ""
+
     def count(self, reader: Subscriber) -> int:
         """How many papers a reader has rated."""
         return len(self._store.ratings.of(reader.key))

@@ -7,13 +7,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import postfix
 import postgres
 import pytest
 
 from digest import loop, parts
+from digest.app import App
 from digest.store import Script, Store
 
 ABOUT_THE_MACHINE = ("DIGEST_TEST_DATABASE_URL", "DIGEST_CHROMIUM")
@@ -52,6 +53,23 @@ def _environment_is_left_alone() -> Iterator[None]:
         for name in left:
             del os.environ[name]
         pytest.fail(f"left in the environment: {', '.join(sorted(left))}")
+
+
+@pytest.fixture
+def commands_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Closes what commands opened in this process, as the end of theirs would."""
+    opened = []
+
+    class Closed(App):
+        def __init__(self, *args: Any, **more: Any) -> None:
+            super().__init__(*args, **more)
+            opened.append(self)
+
+    monkeypatch.setattr("digest.cli.options.App", Closed)
+    yield
+    for app in opened:
+        if "store" in vars(app):
+            app.store.close()
 
 
 @pytest.fixture(scope="session")

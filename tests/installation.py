@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from functools import cache
 
 from fakes import FakeMailer, FakeSource
-from make import NOON, harvest, paper, preferences
+from make import NOON, harvest, paper, preferences, signal
 
 from digest import loop
 from digest.app import App
@@ -102,3 +102,14 @@ def installed(url, *sources, **over):
         yield found
     finally:
         found.store.close()
+
+
+@contextmanager
+def queued_readers(url, *names, **over):
+    """An installation in which these readers are queued for the edition of noon."""
+    source = FakeSource(papers(*range(1, 31), signals=[signal(5.0)]))
+    with installed(url, source, **over) as house:
+        house.join(*names)
+        house.collect()
+        assert house.queue().readers == len(names)
+        yield house

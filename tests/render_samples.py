@@ -189,7 +189,7 @@ def pages(bad: str, address: str) -> dict[str, dict[str, object]]:
         "rate": {"paper": issue.items[0].paper, "said": "more", "done": "more", "action": address}
         | {"counts": [(bad, 1.2), (bad, 1.2)]},
         "edition": {"edition": issue, "items": issue.items, "sections": sections}
-        | {"earlier": address, "later": address, "personal": True, "topics": (bad,)}
+        | {"earlier": address, "later": address, "personal": True, "ticket": bad, "topics": (bad,)}
         | {"periods": (week_of(issue.day),)},
         "top": {"period": week_of(issue.day), "curve": curve, "editions": [issue.day], "open": True}
         | {"best": [(top, [(issue.day, 1.0), (date(2026, 1, 17), 7.0)])]}

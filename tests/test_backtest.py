@@ -382,7 +382,7 @@ def test_the_command_says_what_it_needs(tmp_path, words, reason):
 
 def test_without_the_extra_learning_says_what_to_install(recorded, monkeypatch):
     monkeypatch.setitem(sys.modules, "lightgbm", None)
-    with pytest.raises(ConfigError, match="digest\\[learn\\]"):
+    with pytest.raises(ConfigError, match="pip install 'lightgbm"):
         learning.fit(learning.examples(recorded))
 
 

@@ -18,7 +18,6 @@ from make import HOUR, NOON, preferences
 from website import KEY, Clock, fresh_app
 
 from digest import loop
-from digest.app import App
 from digest.cli import main
 from digest.errors import ConfigError, StoreError
 from digest.intake import bounce_box, unsubscribe_box
@@ -213,18 +212,8 @@ def variables(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def digest(tmp_path, monkeypatch, capsys):
+def digest(tmp_path, monkeypatch, capsys, commands_end):  # noqa: ARG001
     """Runs a command through its real entry, as a mail server would, in this process."""
-    opened = []
-
-    class Closed(App):
-        """A process's end closes what a command has open; here the end of the test does."""
-
-        def __init__(self, *args, **more):
-            super().__init__(*args, **more)
-            opened.append(self)
-
-    monkeypatch.setattr("digest.cli.options.App", Closed)
 
     def run(*words, given=b"", **over):
         with monkeypatch.context() as here:
@@ -237,10 +226,7 @@ def digest(tmp_path, monkeypatch, capsys):
         said = capsys.readouterr()
         return Done(end.value.code or 0, said.out.encode(), said.err.encode())
 
-    yield run
-    for one in opened:
-        if "store" in vars(one):
-            one.store.close()
+    return run
 
 
 def test_a_mail_comes_through_a_real_pipe(app, tmp_path):

@@ -32,18 +32,8 @@ SECRETS = {
 
 
 @pytest.fixture
-def digest(monkeypatch, capsys, place):  # noqa: ARG001 - never another database
+def digest(monkeypatch, capsys, place, commands_end):  # noqa: ARG001 - no other database
     """Runs a command; its exit code, standard output and standard error."""
-    opened = []
-
-    class Closed(App):
-        """A process's end closes what a command has open; here the end of the test does."""
-
-        def __init__(self, *args, **more):
-            super().__init__(*args, **more)
-            opened.append(self)
-
-    monkeypatch.setattr("digest.cli.options.App", Closed)
 
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["digest", *map(str, words)])
@@ -52,10 +42,7 @@ def digest(monkeypatch, capsys, place):  # noqa: ARG001 - never another database
         said = capsys.readouterr()
         return end.value.code or 0, said.out, said.err
 
-    yield run
-    for app in opened:
-        if "store" in vars(app):
-            app.store.close()
+    return run
 
 
 @pytest.fixture
@@ -563,7 +550,7 @@ def test_the_doctor_finds_nothing_wrong(digest):
     code, out, err = digest("doctor", *QUIET)
     assert (code, err) == (0, "")
     found = findings(out)
-    names = ["database", "links", "sender", "relay", "arxiv", "huggingface"]
+    names = ["database", "links", "sender", "relay", "ranking", "arxiv", "huggingface"]
     assert list(found) == [*names, *domain.ADVICE]
     assert {found[name][0] for name in names} == {"✓"}
     assert {found[name][0] for name in domain.ADVICE} == {"→"}

@@ -192,6 +192,7 @@ def test_both_parts_of_the_mail_and_the_page_have_the_line():
         earlier=None,
         later=None,
         personal=False,
+        ticket="",
         topics=(),
         periods=(),
     )

@@ -3,11 +3,12 @@
 import asyncio
 import itertools
 from datetime import timedelta
+from functools import partial
 
 import pytest
-from fakes import FakeMailer, FakeSource
-from installation import installed, papers
-from make import DAY, HOUR, NOON, signal
+from fakes import FakeMailer
+from installation import installed, queued_readers
+from make import DAY, HOUR, NOON
 
 from digest import loop
 from digest.errors import InputError
@@ -26,29 +27,8 @@ UNKNOWN, SKIPPED = DeliveryState.UNKNOWN, DeliveryState.SKIPPED
 
 @pytest.fixture
 def queued(store_url):
-    """Opens an installation in which these readers are queued for the edition of noon."""
-
-    def opened(*names, mailer=None, **over):
-        source = FakeSource(papers(*range(1, 31), signals=[signal(5.0)]))
-        return _Queued(store_url, names, source, mailer=mailer, **over)
-
-    return opened
-
-
-class _Queued:
-    def __init__(self, url, names, *sources, **over):
-        self.house = installed(url, *sources, **over)
-        self.names = names
-
-    def __enter__(self):
-        house = self.house.__enter__()
-        house.join(*self.names)
-        house.collect()
-        assert house.queue().readers == len(self.names)
-        return house
-
-    def __exit__(self, *error):
-        return self.house.__exit__(*error)
+    """Opens an installation in which these readers are queued."""
+    return partial(queued_readers, store_url)
 
 
 def names(count):

@@ -5,7 +5,7 @@ from email import message_from_bytes
 
 import pytest
 from fakes import FakeMailer, FakeSource
-from installation import installed, papers
+from installation import installed, papers, queued_readers
 from make import NOON, signal
 
 from digest.model import DeliveryState, Outcome, OutcomeKind
@@ -22,29 +22,12 @@ BOX = Mailbox(local="bounce", domain="bounce.example.org")
 
 @pytest.fixture
 def queued(store_url):
-    """An installation that takes bounces, with readers who are queued for the edition of noon."""
+    """An installation that takes bounces, with readers who are queued."""
 
     def opened(names, mailer):
-        source = FakeSource(papers(*range(1, 31), signals=[signal(5.0)]))
-        house = installed(store_url, source, mailer=mailer, **OPTIONS)
-        return _Queued(house, names)
+        return queued_readers(store_url, *names, mailer=mailer, **OPTIONS)
 
     return opened
-
-
-class _Queued:
-    def __init__(self, house, names):
-        self.house, self.names = house, names
-
-    def __enter__(self):
-        house = self.house.__enter__()
-        house.join(*self.names)
-        house.collect()
-        assert house.queue().readers == len(self.names)
-        return house
-
-    def __exit__(self, *error):
-        return self.house.__exit__(*error)
 
 
 def test_a_mail_leaves_with_an_address_of_its_own_to_come_back_to_and_one_to_leave_by(queued):

@@ -1,6 +1,8 @@
 """The fence: a database that was restored or moved sends nothing without the operator's word."""
 
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import postgres
 import pytest
@@ -239,6 +241,46 @@ def test_processes_at_once_count_on_without_a_false_alarm(opened):
         together(*(lambda one=one: count(one.store) for one in (house, other, house, other)))
     with opened() as house:
         house.store.fence.check()
+
+
+def test_who_counts_first_while_another_looks_raises_no_alarm(opened):
+    with opened() as house, opened() as other:
+        seen = house.store.fence._seen
+
+        def looked():
+            """Before any file is there; by the time the database is read, somebody has counted."""
+            house.store.fence._seen = seen
+            found = seen()
+            other.store.fence.beat()
+            return found
+
+        house.store.fence._seen = looked
+        house.store.fence.check()
+        begin(house)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_who_looks_while_the_operator_releases_raises_no_new_alarm(opened, place, engine):  # noqa: ARG001
+    with opened() as house:
+        begin(house)
+    place.file.with_name("digest.db.fence").unlink()
+    with opened() as house, opened() as other, ThreadPoolExecutor(1) as thread:
+        keep, alone = other.store.fence._keep, house.store.fence._alone
+        asked, checks = threading.Event(), []
+
+        def asking():
+            asked.set()
+            return alone()
+
+        def keeping(mark):
+            """Between the commit and the file."""
+            checks.append(thread.submit(house.store.fence.check))
+            asked.wait(5)
+            keep(mark)
+
+        house.store.fence._alone, other.store.fence._keep = asking, keeping
+        other.store.fence.release(NOON, skip=False)
+        assert checks[0].result(10) is None
 
 
 def test_killed_between_the_commit_and_the_file_there_is_no_alarm(opened):

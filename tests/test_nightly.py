@@ -117,7 +117,7 @@ def test_a_status_that_cannot_be_read_is_none(nightly, model, content):
 
 def test_without_its_library_it_says_what_to_install(model, monkeypatch):
     monkeypatch.setattr("digest.nightly.find_spec", lambda _: None)
-    with pytest.raises(LearningError, match=r"lightgbm is missing: pip install 'digest\[learn\]'"):
+    with pytest.raises(LearningError, match=r"lightgbm is missing: pip install 'lightgbm>=4.6'"):
         learn(night(model))
     with pytest.raises(ConfigError, match="lightgbm is missing"):
         night(model).check()

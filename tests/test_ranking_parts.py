@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import random
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +24,7 @@ from digest.ranking.timing import MEASURED, capture
 from digest.ranking.trees import parse
 from digest.ranking.words import weigh, words_of
 from digest.settings import load, resource
-from digest.settings.formula import formula
+from digest.settings.formula import formula, origin
 
 CONFIG = resource("config")
 GUARDED = Guards(
@@ -202,24 +203,61 @@ def test_a_step_belongs_to_the_feature_that_was_asked():
         ('{"model": {"features": ["votes"], "trees": [[1, 0, 0, 0, 0]]}}', "no feature 1"),
         ('{"model": {"features": ["votes"], "trees": [[0, 0, 0, 0]]}}', "holds no model"),
         ('{"model": {"features": ["votes"], "trees": [[0, "x", 0, 0, 0]]}}', "holds no model"),
+        ('{"model": {"features": ["votes"], "trees": [[0, NaN, 0, 0, 0]]}}', "nan is no number"),
+        ('{"model": {"features": ["votes"], "trees": [1e999]}}', "inf is no number"),
         ('{"model": {"features": ["luck"], "trees": []}}', "'luck', which nobody knows"),
         ('{"model": {"features": ["votes"], "trees": ' + "[0,1,0,0," * 5000, "not JSON|no model"),
     ],
 )
-def test_a_model_that_cannot_be_read_is_named(tmp_path, content, reason):
+def test_a_model_that_cannot_be_read_costs_a_line_and_not_the_mail(
+    tmp_path, caplog, content, reason
+):
     path = tmp_path / "model.json"
     path.mkdir() if content is None else path.write_text(content)
-    with pytest.raises(ConfigError, match=reason) as caught:
-        formula(load(environ={}, ranking={"model": str(path)}).ranking, CONFIG)
-    assert "ranking.model" in str(caught.value)
+    ranking = load(environ={}, ranking={"model": str(path)}).ranking
+    assert formula(ranking, CONFIG) == shipped()
+    (line,) = caplog.messages
+    assert re.search(reason, line)
+    assert line.startswith(f"ranking.model: {'cannot read ' if content is None else ''}{path}")
+    assert line.endswith(": ranking goes on without it")
+    with pytest.raises(ConfigError, match=reason):
+        origin(ranking, CONFIG)
 
 
-def test_the_own_model_is_used_where_there_is_one(tmp_path):
+def test_without_anything_learned_the_closed_form_ranks(tmp_path, caplog):
+    (tmp_path / "ranking.json").write_text("{")  # shipped, and damaged
+    own = tmp_path / "own.json"
+    own.write_text("{}")
+    found = formula(load(environ={}, ranking={"model": str(own)}).ranking, tmp_path)
+    assert (found.model, found.cold) == (None, None)
+    assert [one.partition(" ")[0] for one in caplog.messages] == [
+        "ranking.model:",
+        "ranking.model:",
+        "ranking.cold_start:",
+    ]
+    assert acts(ranked([voted(1, 9)], found)[1]).keys() == {"votes", "age", "freshness"}
+
+
+def test_the_own_model_is_used_where_there_is_one(tmp_path, caplog):
     path = tmp_path / "model.json"
     assert shipped(model=str(path)) == shipped()  # nothing was learned that is better
     path.write_text(json.dumps({"model": {"features": ["votes"], "trees": [0.5]}}))
     assert shipped(model=str(path)).model == Forest(("votes",), 0.5, ())
     assert shipped(model="closed").model is None
+    assert caplog.messages == []
+
+
+def test_an_operator_hears_what_ranks(tmp_path):
+    def said(model):
+        return origin(load(environ={}, ranking={"model": model}).ranking, CONFIG)
+
+    path = tmp_path / "model.json"
+    assert said("closed") == "the closed form, as the settings say"
+    assert said("shipped").startswith(f"{CONFIG / 'ranking.json'}: made by `digest learn`")
+    assert said(str(path)) == f"{said('shipped')} ({path} is not there)"
+    learned = {"about": "of last night", "model": {"features": ["votes"], "trees": [0.5]}}
+    path.write_text(json.dumps(learned))
+    assert said(str(path)) == f"{path}: of last night"
 
 
 def test_what_is_shipped_asks_for_what_is_known():

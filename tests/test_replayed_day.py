@@ -171,7 +171,7 @@ def test_every_due_reader_of_a_thousand_has_exactly_one_mail_a_day(place, upstre
             expected.write_text("".join(f"{name}@example.net\n" for name in wanted))
             code, report = relay.report("--expected", str(expected), "--once")
             assert (code, report["missing"]) == (0, 0)
-            assert "0 readers" in place.digest("run", "--now", LATER)
+            assert "has theirs" in place.digest("run", "--now", LATER)
             assert len(relay.mails()) == len(wanted)
     code, report = relay.report("--edition-header", "X-Edition")
     assert (code, report["recipients_twice"], report["message_ids_twice"]) == (0, 0, 0)

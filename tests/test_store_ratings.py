@@ -123,3 +123,16 @@ def test_a_delivery_tells_its_edition_and_its_reader_and_takes_their_taste_along
             choose=lambda *_: Choice(paper_ids=(ONE,)),
         )
     assert claim.subscriber.preferences.taste == reader.preferences.taste != ""
+
+
+def test_a_mail_is_found_by_its_edition_and_its_reader_while_they_are_one(rated):
+    join(rated, 2)
+    made = rated.editions.publish(edition())
+    rated.ledger.enqueue(made.id, [slot()], batch=10)
+    for number in (1, 2):
+        found = rated.ratings.delivery(made.id, f"key-{number}")
+        assert rated.ratings.mailed(found)[1].key == f"key-{number}"
+    assert rated.ratings.delivery("another", "key-1") is None
+    rated.subscribers.leave("key-1", consent("left"))
+    assert rated.ratings.delivery(made.id, "key-1") is None
+    assert rated.ratings.delivery(made.id, "key-2") is not None

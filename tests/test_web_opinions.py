@@ -59,6 +59,34 @@ def test_every_card_of_a_mail_has_a_link_in_both_parts(site, ours):
     )
 
 
+def rated_on(page):
+    """The links to rate papers that stand on a page of ours."""
+    return re.findall(r'href="(/rate/[^"]*)"', page.text)
+
+
+def test_the_page_of_a_mail_has_the_links_of_its_cards_and_looking_changes_nothing(site, ours):
+    before = site.dump()
+    page = site.client.get(site.mailed[ADA].link("editions"))
+    assert rated_on(page) == ours
+    assert page.headers["cache-control"] == "no-store"
+    assert "can rate its papers in your name" in page.text
+    assert site.dump() == before
+    assert "More or less like this?" in site.client.get(rated_on(page)[5]).text
+    assert (
+        rated_on(site.client.get(site.mailed["ben@xn--bcher-kva.example"].link("editions"))) != ours
+    )
+
+
+def test_without_a_mails_token_there_is_nothing_to_rate_by(site):
+    edition = site.app.store.editions.latest()
+    nobody = site.app.signer.token(links.EDITION, edition.id, "nobody")
+    for address in (edition.id, edition.day, f"{edition.id}?mail={nobody}"):
+        page = site.client.get(f"/editions/{address}")
+        assert page.status_code == 200
+        assert rated_on(page) == []
+        assert "in your name" not in page.text
+
+
 def test_looking_changes_nothing_and_shows_the_paper_with_two_buttons(site, ours):
     before = site.dump()
     for method in ("GET", "HEAD"):
@@ -151,6 +179,8 @@ def test_who_left_rates_no_more(tmp_path):
             mail = site.mails()[-1]
             site.client.post(mail.link("unsubscribe"))
             link = rate_links(mail)[0]
+            page = site.client.get(mail.link("editions"))
+            assert (page.status_code, rated_on(page)) == (200, [])
             assert site.client.get(link).status_code == 404
             assert site.client.post(link, data={"said": "more"}).status_code == 404
 

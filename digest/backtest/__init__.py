@@ -7,6 +7,8 @@ metrics.py    what the picks were worth, with bootstrap intervals
 learning.py   a model fitted on days, tried on later ones (needs lightgbm)
 chart.py      the comparison as a drawing
 hours.py      what the hour of the cut is worth, from snapshots
+snapshots.py  days from snapshots
+late.py       slow burners at several bars
 
 A day holds only what was known at its digest; the truth is kept apart and no ranking sees it.
 """

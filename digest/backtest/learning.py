@@ -11,7 +11,8 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 from digest.backtest.recorded import Day, Recorded
@@ -21,6 +22,9 @@ from digest.ranking.features import FEATURES, Field, values
 from digest.ranking.reading import HOUR, Reading, count, read
 from digest.ranking.trees import parse
 
+# Where digest is run from a checkout the package has no extra to ask for, so the library is named.
+MISSING = "lightgbm is missing: pip install 'lightgbm>=4.6' where digest is installed"
+SYSTEM = "on Debian and in its images it needs the package libgomp1"
 FORESTS, TREES = 6, 100
 PARAMETERS: Mapping[str, Any] = {
     "objective": "tweedie",
@@ -43,6 +47,7 @@ MONOTONE = {"votes": 1, "lead": 1, "growth": 1, "place": -1}
 OUTCOME_AFTER = timedelta(days=10)  # younger days have no outcome yet that could be learned from
 EVERY = timedelta(days=14)  # a rolling trial fits anew after so long
 FEWEST_DAYS = 20
+FEWEST_TRIED = 20  # an interval over fewer days is narrower than what is known
 LATEST = 1  # days of delay of what is learned from
 DIGITS = 5  # significant ones, of the numbers in the file
 
@@ -62,17 +67,36 @@ def examples(recorded: Recorded, age_exponent: float = 0.2) -> list[Example]:
     return [example for day in recorded.days for example in _of(day, recorded.final, age_exponent)]
 
 
+def library() -> tuple[Any, Any]:
+    """Gives lightgbm and numpy: an extra, loaded when it is needed and by nobody else.
+
+    Raises:
+        ConfigError: it is not installed, or lacks a library of the system.
+    """
+    try:
+        return import_module("lightgbm"), import_module("numpy")
+    except ImportError as error:
+        raise ConfigError(MISSING) from error
+    except OSError as error:  # of the dynamic linker
+        raise ConfigError(f"lightgbm cannot be loaded ({error}): {SYSTEM}") from error
+
+
 def fit(rows: Sequence[Example]) -> Mapping[str, Any]:
     """The fitted forest, as ``ranking.trees.parse`` reads it.
 
     Raises:
-        ConfigError: lightgbm is not installed.
+        ConfigError: see ``library``.
     """
-    try:
-        import lightgbm  # noqa: PLC0415 - an extra: nobody else needs it
-        import numpy as np  # noqa: PLC0415 - as above
-    except ImportError as error:
-        raise ConfigError(f"{error.name} is missing: pip install 'digest[learn]'") from error
+    dumps = [one.dump_model() for one in boosters(rows)]
+    return {
+        "features": list(NAMES),
+        "trees": [_tree(tree["tree_structure"]) for dump in dumps for tree in dump["tree_info"]],
+    }
+
+
+def boosters(rows: Sequence[Example]) -> list[Any]:
+    """The forests whose mean is the model, as the library has them. Raises as ``fit`` does."""
+    lightgbm, np = library()
     data = lightgbm.Dataset(
         np.array([row.known for row in rows]),
         np.array([row.final for row in rows]) + 0.1,  # nothing ends with less than nothing
@@ -80,30 +104,41 @@ def fit(rows: Sequence[Example]) -> Mapping[str, Any]:
         feature_name=list(NAMES),
     )
     options = {**PARAMETERS, "monotone_constraints": [MONOTONE.get(name, 0) for name in NAMES]}
-    dumps = [
-        lightgbm.train({**options, "seed": seed}, data, TREES).dump_model()
-        for seed in range(1, FORESTS + 1)
-    ]
-    return {
-        "features": list(NAMES),
-        "trees": [_tree(tree["tree_structure"]) for dump in dumps for tree in dump["tree_info"]],
-    }
+    return [lightgbm.train({**options, "seed": n}, data, TREES) for n in range(1, FORESTS + 1)]
+
+
+def settled(recorded: Recorded) -> Recorded:
+    """The days that have an outcome: of the last ten nobody knows yet what their papers end with.
+
+    Files that tell the truth are as they were: they were written when it was known.
+    """
+    if not recorded.blind:
+        return recorded
+    end = recorded.days[-1].at - OUTCOME_AFTER
+    return replace(recorded, days=tuple(day for day in recorded.days if day.at <= end))
+
+
+def first_fit(recorded: Recorded) -> int:
+    """The number of the first day with twenty days of outcomes behind it, were there so many."""
+    days = recorded.days
+    ready = days[FEWEST_DAYS - 1].at + OUTCOME_AFTER if len(days) >= FEWEST_DAYS else None
+    found = [number for number, day in enumerate(days) if ready and day.at >= ready]
+    return found[0] if found else FEWEST_DAYS + OUTCOME_AFTER // timedelta(days=1) - 1
 
 
 def rolling(recorded: Recorded, formula: Formula) -> Callable[[int], Formula]:
     """The formula of each day, fitted on what was at least ten days old when it began to be used.
 
-    Until there are twenty such days it is the closed form.
+    Until the first fit it is the closed form.
     """
     rows = examples(recorded, formula.age_exponent)
     closed = replace(formula, model=None)
     chosen: list[Formula] = []
-    fitted: datetime | None = None
-    for day in recorded.days:
-        if fitted is None or day.at - fitted >= EVERY:
+    since, fitted = first_fit(recorded), datetime.min.replace(tzinfo=UTC)
+    for number, day in enumerate(recorded.days):
+        if number >= since and day.at - fitted >= EVERY:
             past = [row for row in rows if row.at <= day.at - OUTCOME_AFTER]
-            if len({row.at for row in past}) >= FEWEST_DAYS:
-                closed, fitted = replace(formula, model=forest(fit(past))), day.at
+            closed, fitted = replace(formula, model=forest(fit(past))), day.at
         chosen.append(closed)
     return chosen.__getitem__
 

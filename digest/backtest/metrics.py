@@ -43,19 +43,20 @@ class Judge:
             for size, picks in ((LONG, oracle.ten), (SHORT, oracle.five))
         }
 
-    def measure(self, run: Run) -> Mapping[str, Pairs]:
-        """Every metric of a run, day by day."""
-        days = self._recorded.days
+    def measure(self, run: Run, since: int = 0) -> Mapping[str, Pairs]:
+        """Every metric of a run, day by day, from the day of that number on."""
+        days = self._recorded.days[since:]
+        best = {size: worth[since:] for size, worth in self._best.items()}
         return {
             "timely@10": [
-                (self._worth(day, run.ten[day.name]), best)
-                for day, best in zip(days, self._best[LONG], strict=True)
+                (self._worth(day, run.ten[day.name]), possible)
+                for day, possible in zip(days, best[LONG], strict=True)
             ],
             "timely@5": [
-                (self._worth(day, run.five[day.name]), best)
-                for day, best in zip(days, self._best[SHORT], strict=True)
+                (self._worth(day, run.five[day.name]), possible)
+                for day, possible in zip(days, best[SHORT], strict=True)
             ],
-            "seq nDCG@10": list(self._sequential(run.ten)),
+            "seq nDCG@10": list(self._sequential(run.ten))[since:],
             "batch nDCG@10": [
                 (self._ndcg(run.batch[day.name], day.batch), 1.0)
                 for day in days

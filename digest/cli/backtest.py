@@ -1,7 +1,6 @@
-"""``digest backtest`` and ``digest learn``: the ranking on recorded days, judged, and taught."""
+"""``digest backtest``: the ranking on recorded days, judged."""
 
 import csv
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,19 +21,20 @@ from digest.backtest import (
     by_formula,
     by_score,
     chart,
-    fresh,
     history,
     hours,
     judge,
+    late,
     learning,
     read,
     replay,
 )
+from digest.backtest import snapshots as looks
+from digest.backtest.metrics import Pairs
 from digest.backtest.replay import Order
 from digest.cli import show
-from digest.cli.options import Config, application
+from digest.cli.options import Config, Now, application
 from digest.errors import InputError
-from digest.nightly import Nightly
 from digest.ranking import Formula, Guards
 from digest.settings import load, resource
 from digest.settings.formula import formula as formula_of
@@ -42,6 +42,7 @@ from digest.settings.formula import formula as formula_of
 Votes = Annotated[Path | None, typer.Argument(help="Recorded days (CSV, gzipped or not).")]
 Papers = Annotated[Path | None, typer.Option(help="The texts of their papers.")]
 FromStore = Annotated[int, typer.Option(help="Instead: so many days of the own store.")]
+LATE_HOUR = 8  # UTC: papers listed by the morning's looks are two days old on the second morning
 AGAINST = ("raw upvotes", "Hacker News gravity 1.8")
 
 
@@ -62,103 +63,63 @@ def backtest(
     batch_order: Annotated[Path | None, typer.Option(help="Each day's new papers, ranked.")] = None,
     from_store: FromStore = 0,
     model: Annotated[
-        Model, typer.Option(help="Rolling fits on the past only, every 14 days (digest[learn]).")
+        Model, typer.Option(help="Rolling fits on the past only, every 14 days (needs lightgbm).")
     ] = Model.SETTINGS,
     compare: Annotated[bool, typer.Option(help="Each guard on and off, too.")] = False,
     markdown: Annotated[Path | None, typer.Option(help="Write the table there.")] = None,
     svg: Annotated[Path | None, typer.Option(help="Draw the comparison there.")] = None,
     snapshots: Annotated[Path | None, typer.Option(help="Measure the hour of the cut.")] = None,
+    burners: Annotated[
+        bool, typer.Option(help="Measure slow burners, in SNAPSHOTS or the own store.")
+    ] = False,
     config: Config = None,
+    now: Now = "",
 ) -> None:
     """Replay recorded days through the ranking that makes editions, and judge its picks."""
+    if burners:
+        _burners(snapshots, from_store, config, now)
+        return
     if snapshots:
         _hours(snapshots, svg if not (votes or from_store) else None)
         if not (votes or from_store):
             return
-    recorded = _recorded(votes, papers, from_store, config)
+    recorded = days_of(votes, papers, from_store, config, now)
     chosen = formula_of(load(config).ranking, resource("config"))
-    systems = _systems(model, chosen, recorded, compare)
-    truth, measured, first = Judge(recorded), {}, None
-    with show.bar("replaying", len(recorded.days) * len(systems)) as progress:
-        for name, order in systems.items():
-            run = replay(recorded.days, order, progress)
-            first = first or run
-            measured[name] = truth.measure(run)
-    assert first is not None
+    first, measured = _replayed(recorded, _systems(model, chosen, recorded, compare))
     _write(first, {"ten": picks, "five": picks_5, "batch": batch_order})
     figures = judge(measured)
     _tell(recorded, figures, {base: judge(measured, base) for base in AGAINST})
     if svg:
-        _save(svg, chart.comparison(figures, f"The ranking on {len(recorded.days)} days"))
+        save(svg, chart.comparison(figures, f"The ranking on {len(recorded.days)} days"))
     if markdown:
-        _save(markdown, _markdown(figures))
+        save(markdown, _markdown(figures))
 
 
-def learn(
-    votes: Votes = None,
-    *,
-    out: Annotated[Path | None, typer.Option(help="Write the model there.")] = None,
-    papers: Papers = None,
-    from_store: FromStore = 0,
-    arxiv: Annotated[Path | None, typer.Option(help="Days of arXiv, for the cold start.")] = None,
-    status: Annotated[bool, typer.Option(help="Only say what the last night brought.")] = False,
-    config: Config = None,
-) -> None:
-    """Fit the ranking's model on recorded days; kept only where later days say it is better."""
-    if status:
-        _status(config)
-        return
-    if out is None:
-        raise InputError("out", "name the file of the model: --out FILE")
-    recorded = _recorded(votes, papers, from_store, config)
-    # The shipped model has seen the days of the files: there the closed form is the one to beat. On
-    # the own days both are.
-    ranking = load(config).ranking.model_copy(update={"model": "shipped"})
-    shipped = formula_of(ranking, resource("config"))
-    rivals = {"closed form": replace(shipped, model=None)}
-    rivals |= {"shipped": shipped} if from_store else {}
-    truth, mine = Judge(recorded), "fitted on the past only"
-    orders = {mine: _by_rolling(recorded, shipped)}
-    orders |= {name: by_formula(rival) for name, rival in rivals.items()}
-    measured = {n: truth.measure(replay(recorded.days, order)) for n, order in orders.items()}
-    gain = {f"minus {name}": judge(measured, name)[mine] for name in rivals}
-    _table(f"{len(recorded.days)} days, 95 % intervals", judge(measured))
-    _table("What was learned", gain, sign="+")
-    if not all(one["timely@10"].low > 0 for one in gain.values()):
-        out.unlink(missing_ok=True)
-        show.say(f"Not better than {' and '.join(rivals)}: no {out}, ranking does without it.")
-        return
-    about = f"made by `digest learn` from {len(recorded.days)} days up to {recorded.days[-1].name}"
-    content = {"about": about, "model": learning.fit(learning.examples(recorded))}
-    if arxiv:
-        content["cold"] = _cold(arxiv, recorded)
-    _save(out, json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
-    show.say(f"{out}: {about}")
+def _replayed(
+    recorded: Recorded, systems: Mapping[str, Order]
+) -> tuple[Run, Mapping[str, Mapping[str, Pairs]]]:
+    """The picks of the first system, and what those of each were worth, day by day."""
+    truth, runs = Judge(recorded), {}
+    with show.bar("replaying", len(recorded.days) * len(systems)) as progress:
+        for name, order in systems.items():
+            runs[name] = replay(recorded.days, order, progress)
+    measured = {name: truth.measure(run) for name, run in runs.items()}
+    return next(iter(runs.values())), measured
 
 
-def _status(config: Path | None) -> None:
-    found = Nightly(load(config)).status()
-    show.say(f"{found}\n\n{found.said}" if found else "No night has brought anything yet.")
-
-
-def _cold(arxiv: Path, recorded: Recorded) -> Mapping[str, object]:
-    known = fresh.examples(arxiv, recorded)
-    tried, cold = fresh.trial(known), fresh.learn(known)
-    auc = f"AUC of a day {tried.auc:.3f}, of all {tried.pooled:.3f}"
-    show.say(f"cold start, {tried.days} days: nDCG@10 {tried.ndcg:.3f}, {auc}")
-    weights = {name: round(value, 4) for name, value in cold.weights.items()}
-    words = {word: round(value, 3) for word, value in cold.words.items()}
-    return {"bias": round(cold.bias, 4), "weights": weights, "words": words}
-
-
-def _recorded(
-    votes: Path | None, papers: Path | None, from_store: int, config: Path | None
+def days_of(
+    votes: Path | None, papers: Path | None, from_store: int, config: Path | None, now: str
 ) -> Recorded:
+    """The recorded days of files or of the own store.
+
+    Raises:
+        InputError: none are named, or they cannot be read.
+    """
     if votes and not from_store:
         return read(votes, papers)
     if not from_store:
         raise InputError("votes", "name a file of recorded days, or --from-store DAYS")
-    app = application(config)
+    app = application(config, now)
     window = timedelta(days=app.settings.ranking.window_days)
     hour = app.settings.readers.hour
     return history.from_store(app.store, app.clock(), days=from_store, hour=hour, window=window)
@@ -217,9 +178,16 @@ def _write(run: Run, paths: Mapping[str, Path | None]) -> None:
             raise InputError("picks", f"cannot write {path}: {error.strerror}") from error
 
 
-def _save(path: Path, text: str) -> None:
+def save(path: Path, text: str) -> None:
+    """Writes a file so that whoever reads it meanwhile has the old one or the new one.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    draft = path.with_name(f"{path.name}.new")
     try:
-        path.write_text(text, "utf-8")
+        draft.write_text(text, "utf-8")
+        draft.replace(path)
     except OSError as error:
         raise InputError("out", f"cannot write {path}: {error.strerror}") from error
 
@@ -230,18 +198,20 @@ def _tell(
     differences: Mapping[str, Mapping[str, Mapping[str, Interval]]],
 ) -> None:
     truth = "judged on the most votes known" if recorded.blind else "95 % intervals"
-    _table(f"{len(recorded.days)} days, {truth}", figures)
+    figures_table(f"{len(recorded.days)} days, {truth}", figures)
     first = next(iter(figures))
     rows = {f"minus {base}": of[first] for base, of in differences.items()}
-    _table("The first one's lead", rows, sign="+")
+    figures_table("The first one's lead", rows, sign="+")
 
 
-def _table(title: str, rows: Mapping[str, Mapping[str, Interval]], sign: str = "") -> None:
-    cells = [(name, *(_cell(row[m], sign) for m in METRICS)) for name, row in rows.items()]
+def figures_table(title: str, rows: Mapping[str, Mapping[str, Interval]], sign: str = "") -> None:
+    """A row of figures for each system; ``sign`` is ``+`` for differences."""
+    cells = [(name, *(cell(row[m], sign) for m in METRICS)) for name, row in rows.items()]
     show.table(title, ("", *(f"#{metric}" for metric in METRICS)), cells)
 
 
-def _cell(one: Interval, sign: str = "") -> str:
+def cell(one: Interval, sign: str = "") -> str:
+    """A figure with its interval: ``0.956 [0.950, 0.961]``."""
     if math.isnan(one.value):
         return "-"
     return f"{one.value:{sign}.3f} [{one.low:{sign}.3f}, {one.high:{sign}.3f}]"
@@ -250,7 +220,7 @@ def _cell(one: Interval, sign: str = "") -> str:
 def _markdown(figures: Mapping[str, Mapping[str, Interval]]) -> str:
     lines = [f"| | {' | '.join(METRICS)} |", "| --- |" + " --- |" * len(METRICS)]
     for name, row in figures.items():
-        lines.append(f"| {name} | {' | '.join(_cell(row[metric]) for metric in METRICS)} |")
+        lines.append(f"| {name} | {' | '.join(cell(row[metric]) for metric in METRICS)} |")
     return "\n".join([*lines, ""])
 
 
@@ -260,4 +230,21 @@ def _hours(snapshots: Path, svg: Path | None) -> None:
     show.table("Share of a day's eventual top ten", ("after", "#days", "#share"), rows)
     if svg and found:
         points = [(float(one.hour), one.share) for one in found]
-        _save(svg, chart.curve(points, "What the hour of the cut is worth"))
+        save(svg, chart.curve(points, "What the hour of the cut is worth"))
+
+
+def _burners(snapshots: Path | None, from_store: int, config: Path | None, now: str) -> None:
+    ranking = load(config).ranking
+    window = timedelta(days=ranking.window_days)
+    if snapshots:
+        recorded = looks.read(snapshots, hour=LATE_HOUR, window=window)
+    else:
+        recorded = days_of(None, None, from_store, config, now)
+    rows = []
+    for one in late.measure(recorded, formula_of(ranking, resource("config"))):
+        bar = one.bar
+        said = (f"{bar.votes} votes", f"{bar.share:.0%}") if bar.votes else ("all of them", "")
+        figures = (one.papers, f"{one.weekly:.2f}", f"{one.most:.2f}", f"{one.votes:.0f}")
+        rows.append((*said, *figures, f"{one.final:.0f}", f"{one.growth:.2f}"))
+    heads = ("#papers", "#a week", "#at most", "#votes then", "#in the end", "#growth")
+    show.table(f"Slow burners of {len(recorded.days)} days", ("gained", "of all", *heads), rows)

@@ -8,6 +8,7 @@ import typer
 
 from digest import loop, parts
 from digest.app import App
+from digest.backtest import learning
 from digest.cli import domain, show
 from digest.cli.options import Config, application
 from digest.cli.records import asker
@@ -16,7 +17,8 @@ from digest.intake import dkim_signer
 from digest.mailer.smtp import SmtpMailer
 from digest.model import FetchState
 from digest.nightly import Nightly
-from digest.settings import load
+from digest.settings import load, resource
+from digest.settings.formula import origin
 from digest.sources import Source, look
 
 database = typer.Typer(help="The database.", no_args_is_help=True)
@@ -54,6 +56,7 @@ def _checks(app: App) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "relay", lambda: _relay(app)
     if app.settings.dkim.key_file:
         yield "dkim", lambda: _dkim(app)
+    yield "ranking", lambda: origin(app.settings.ranking, resource("config"))
     if app.settings.ranking.learn:
         yield "learning", lambda: _learning(app)
     try:
@@ -101,9 +104,9 @@ def _dkim(app: App) -> str:
 
 
 def _learning(app: App) -> str:
-    nightly = Nightly(app.settings)
-    nightly.check()
-    return f"last night, {found}" if (found := nightly.status()) else "no night has passed yet"
+    learning.library()
+    found = Nightly(app.settings).status()
+    return f"last night, {found}" if found else "no night has passed yet"
 
 
 def _relay(app: App) -> str:

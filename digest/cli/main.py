@@ -6,7 +6,7 @@ import sys
 import typer
 
 from digest import __version__
-from digest.cli import backtest, bench, care, ledger, preview, readers, returns, run, serving
+from digest.cli import backtest, bench, care, learn, ledger, preview, readers, returns, run, serving
 from digest.cli.show import fail
 from digest.errors import DigestError
 
@@ -30,7 +30,7 @@ cli.add_typer(ledger.commands, name="deliveries")
 cli.add_typer(returns.bounces, name="bounces")
 cli.command()(returns.dkim)
 cli.command()(backtest.backtest)
-cli.command()(backtest.learn)
+cli.command()(learn.learn)
 cli.command()(care.doctor)
 cli.add_typer(bench.commands, name="bench")
 cli.add_typer(care.database, name="db")

@@ -1,7 +1,7 @@
 """Of the ranking rule: slow burners, the papers that are noticed days after they were listed.
 
 Freshness has long taken them out of the day's list when their votes come. One is told apart by
-what a single day did: it was listed days ago, most of its votes are of the last day, and they are
+what a single day did: it was listed days ago, much of its votes is of the last day, and they are
 so many now that it is among the best of the window. Nobody calls a paper so that stood among the
 first of an earlier edition, or has been a slow burner there.
 """
@@ -28,7 +28,7 @@ class Burners:
 
     days: int = 2
     votes: int = 10
-    share: float = 0.5
+    share: float = 0.3
     top: int = 12
     best: int = 40
 
@@ -37,7 +37,7 @@ NONE = Burners(best=0)
 
 
 def burns(reading: Reading, bar: Burners) -> bool:
-    """Whether one day brought the paper most of its votes, days after it was listed."""
+    """Whether one day brought the paper much of its votes, days after it was listed."""
     votes, gained = count(reading.votes), gain(reading)
     return reading.delay >= bar.days and votes > 0 and gained >= max(bar.votes, bar.share * votes)
 

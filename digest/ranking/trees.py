@@ -6,6 +6,7 @@ was asked. Summed over all trees the steps of a feature are its part, and the pa
 prediction exactly (the decomposition of Saabas, 2014).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,15 +45,15 @@ def parse(content: Mapping[str, Any]) -> Forest:
     A tree is ``[feature, threshold, mean, left, right]``, a leaf its value.
 
     Raises:
-        ValueError: a tree is malformed.
+        ValueError: a tree is malformed, or has a number that is none.
     """
     features = tuple(str(name) for name in content["features"])
     base, trees = 0.0, []
     for raw in content["trees"]:
         if not isinstance(raw, list):  # a tree that never asks
-            base += float(raw)
+            base += _number(raw)
             continue
-        base += float(raw[2])
+        base += _number(raw[2])
         trees.append(_node(raw, len(features)))
     return Forest(features, base, tuple(trees))
 
@@ -64,7 +65,15 @@ def _node(raw: Sequence[Any], width: int) -> Node:
     steps = []
     for child in (left, right):
         inner = isinstance(child, list)
-        value = float(child[2] if inner else child)
-        steps.append((value - float(mean), _node(child, width) if inner else None))
+        value = _number(child[2] if inner else child)
+        steps.append((value - _number(mean), _node(child, width) if inner else None))
     (to_left, a), (to_right, b) = steps
-    return (feature, float(threshold), to_left, a, to_right, b)
+    return (feature, _number(threshold), to_left, a, to_right, b)
+
+
+def _number(raw: Any) -> float:  # noqa: ANN401 - whatever stands in the file
+    """A finite number: one that is none would take every score with it."""
+    value = float(raw)
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is no number of a tree")
+    return value

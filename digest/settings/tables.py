@@ -195,7 +195,7 @@ class SlowBurnersPart(Part):
 
     days: int = Field(default=2, ge=1, le=60)
     votes: int = Field(default=10, ge=1)
-    share: float = Field(default=0.5, ge=0, le=1)
+    share: float = Field(default=0.3, ge=0, le=1)
     top: int = Field(default=12, ge=0)
     best: int = Field(default=40, ge=0)
 
@@ -206,7 +206,7 @@ class Ranking(Part):
     model: Literal["shipped", "closed"] | Line = "shipped"
     learn: bool = False
     learn_hour: int = Field(default=3, ge=0, le=23)
-    learn_days: int = Field(default=120, ge=40, le=3650)
+    learn_days: int = Field(default=240, ge=60, le=3650)  # fewer are never enough to judge
     cold_start: bool = True
     history_days: int = Field(default=365, ge=1, le=3650)
     guards: GuardsPart = GuardsPart()

@@ -7,7 +7,8 @@ The database counts a beat with everything that queues, and once a second while 
 machine keeps the highest mark it saw in a file outside the database. A database whose mark is lower
 has forgotten deliveries: they would be sent again. The file is read before the database and written
 after its commit, so wherever a process is killed the file never runs ahead, and there is no false
-alarm; what can be missed is a backup of the very second in which everything stopped.
+alarm; what can be missed is a backup of the very second in which everything stopped. Whoever counts
+has looked before, so where something was counted there is a file.
 """
 
 import hashlib
@@ -85,6 +86,12 @@ class Fence:
         seen = self._seen()  # first: what is read of the database after it is at least as far
         with self._database.read() as connection:
             row, home = _row(connection), self._home(connection)
+        if seen is None and row.beat and self._database.is_sqlite:
+            # The file may have come since, with the first count or with the operator's word.
+            with self._alone():
+                seen = self._seen()
+                with self._database.read() as connection:
+                    row = _row(connection)
         reason = row.held or self._doubt(row, home, seen)
         if reason and not row.held:
             with self._database.begin() as connection:  # the other machines may not have noticed
@@ -104,15 +111,16 @@ class Fence:
         Returns:
             How many deliveries were given up.
         """
-        seen, given_up = self._seen() or (0, 0), 0
-        with self._database.begin() as connection:
-            mark = (max(_row(connection).term, seen[0]) + 1, 1)
-            values = {"term": mark[0], "beat": mark[1], "home": self._home(connection)}
-            if skip:
-                values |= {"skipped_before": now}
-                given_up = connection.execute(_give_up()).rowcount
-            connection.execute(update(FENCE).values(held=None, **values))
-        self._remember(mark)
+        with self._alone():  # who checks in between finds the file
+            seen, given_up = self._seen() or (0, 0), 0
+            with self._database.begin() as connection:
+                mark = (max(_row(connection).term, seen[0]) + 1, 1)
+                values = {"term": mark[0], "beat": mark[1], "home": self._home(connection)}
+                if skip:
+                    values |= {"skipped_before": now}
+                    given_up = connection.execute(_give_up()).rowcount
+                connection.execute(update(FENCE).values(held=None, **values))
+            self._keep(mark)
         return given_up
 
     def open_slots(self, connection: Connection, slots: Sequence[DueSlot]) -> list[DueSlot]:
@@ -161,20 +169,35 @@ class Fence:
 
     def _remember(self, mark: Mark) -> None:
         """Keeps the mark, unless another process kept a higher one."""
+        with self._alone():
+            self._keep(mark)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keeps other threads and processes of this machine from the file.
+
+        Raises:
+            StoreError: the file, or its folder, cannot be written.
+        """
         if self._path is None:
+            yield
             return
         try:
-            if self._database.is_sqlite:  # its commits reach the disk before the file does
-                with suppress(FileNotFoundError):
-                    _sync(Path(f"{self._database.url.database}-wal"))
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{self._path}.lock"):
-                if mark > (self._seen() or (-1, 0)):
-                    _replace(self._path, "{} {}\n".format(*mark))
+                yield
         except OSError as error:
             raise StoreError(
                 f"cannot write {self._path}: {error.strerror} (its folder is state_dir)"
             ) from error
+
+    def _keep(self, mark: Mark) -> None:
+        if self._path is None or mark <= (self._seen() or (-1, 0)):
+            return
+        if self._database.is_sqlite:  # its commits reach the disk before the file does
+            with suppress(FileNotFoundError):
+                _sync(Path(f"{self._database.url.database}-wal"))
+        _replace(self._path, "{} {}\n".format(*mark))
 
 
 def _path(database: Database, folder: Path | None) -> Path | None:

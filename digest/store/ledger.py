@@ -30,7 +30,7 @@ from digest.model import (
 from digest.store import batches
 from digest.store.claims import Claims, Taken, Window
 from digest.store.database import Database
-from digest.store.due import rows_of
+from digest.store.due import rows_of, waiting
 from digest.store.fence import Fence
 from digest.store.lease import Leases, is_alive
 from digest.store.queue import defer_edition
@@ -75,6 +75,12 @@ class Ledger(Shown):
     def hold(self) -> None:
         """Keeps the workers of this process alive where the database went and came back."""
         self._leases.hold()
+
+    def awaited(self, slots: Sequence[DueSlot]) -> bool:
+        """Whether anybody who is due has no mail yet: there is something to ``enqueue``."""
+        with self._database.read() as connection:
+            slots = self._fence.open_slots(connection, slots)
+            return any(connection.execute(waiting(one).limit(1)).first() for one in slots)
 
     def enqueue(self, edition_id: str, slots: Sequence[DueSlot], batch: int) -> int:
         """One delivery for every reader who is due and has none for that local date.

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
-from digest.model import Rating, Subscriber
+from digest.model import Rating, Subscriber, SubscriberState
 from digest.store.database import Database
 from digest.store.readers import change, one, subscriber
 from digest.store.tables import DELIVERY, PAPER, RATING, SUBSCRIBER
@@ -30,6 +30,17 @@ class Ratings:
         with self._database.read() as connection:
             row = connection.execute(wanted).first()
             return (row.edition_id, subscriber(row)) if row else None
+
+    def delivery(self, edition_id: str, key: str) -> int | None:
+        """The other way round: the delivery of an edition to an active reader, if there is one."""
+        wanted = (
+            select(DELIVERY.c.id)
+            .join(SUBSCRIBER, SUBSCRIBER.c.id == DELIVERY.c.subscriber_id)
+            .where(DELIVERY.c.edition_id == edition_id, SUBSCRIBER.c.key == key)
+            .where(SUBSCRIBER.c.state == SubscriberState.ACTIVE)
+        )
+        with self._database.read() as connection:
+            return connection.execute(wanted).scalar_one_or_none()
 
     def of(self, key: str) -> Mapping[str, Rating]:
         """All ratings of a reader, by paper."""

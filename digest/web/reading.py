@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
@@ -87,16 +87,26 @@ def archive(app: Service) -> HTMLResponse:
     return page(app, "editions", editions=shown)
 
 
+class Shown(NamedTuple):
+    """What a page shows: of somebody's mail its papers, their topics, and the ticket to rate by."""
+
+    edition: Edition | None
+    items: Sequence[Item] = ()
+    topics: Sequence[str] = ()
+    ticket: str = ""
+
+
 @routes.api_route("/editions/{name}", methods=["GET", "HEAD"])
 def edition(app: Service, name: str, mail: str = "") -> HTMLResponse:
     """The last edition of a day, or the one with that id for ever.
 
-    With a mail's token it is exactly the papers of that mail.
+    With a mail's token it is exactly the papers of that mail, each with the link to rate it.
     """
-    found, items, topics = _mailed(app, mail) if mail else (_named(app, name), (), ())
+    one = _mailed(app, mail) if mail else Shown(_named(app, name))
+    found = one.edition
     if found is None or name not in (found.day.isoformat(), found.id):
         raise HTTPException(404)
-    shown = items or compose.select(found, app.defaults, (), app.settings.mail_sections())
+    shown = one.items or compose.select(found, app.defaults, (), app.settings.mail_sections())
     earlier, later = _neighbours(app, found.day)
     return page(
         app,
@@ -106,8 +116,9 @@ def edition(app: Service, name: str, mail: str = "") -> HTMLResponse:
         sections=app.settings.mail_sections(),
         earlier=earlier,
         later=later,
-        personal=bool(items),
-        topics=topics,
+        personal=bool(one.items),
+        topics=one.topics,
+        ticket=one.ticket,
         periods=(tops.week_of(found.day), tops.month_of(found.day)),
     )
 
@@ -120,19 +131,20 @@ def _named(app: App, name: str) -> Edition | None:
         return found if found and found.items else None
 
 
-def _mailed(app: App, token: str) -> tuple[Edition | None, Sequence[Item], Sequence[str]]:
-    """The edition a mail came from, the mail's papers in their order, and its reader's topics."""
+def _mailed(app: App, token: str) -> Shown:
+    """The edition a mail came from, with the mail's papers in their order."""
     try:
         edition_id, key = app.signer.read(links.EDITION, token, app.clock())
     except LinkError:
-        return None, (), ()
+        return Shown(None)
     found = app.store.editions.get(edition_id)
     if found is None:
-        return None, (), ()
+        return Shown(None)
     by_id = {item.paper.id: item for item in found.items}
     items = [by_id[name] for name in app.store.ledger.papers_of(edition_id, key)]
     reader = app.store.roster.find(key=key)
-    return found, items, reader.preferences.categories if reader else ()
+    topics = reader.preferences.categories if reader else ()
+    return Shown(found, items, topics, app.opinions.ticket(edition_id, key) if items else "")
 
 
 def _neighbours(app: App, day: date) -> tuple[str | None, str | None]:
