@@ -4,7 +4,7 @@ The target is the votes a paper ends with, the loss that of a Tweedie distributi
 (counts with a long tail), the start the closed form: the trees learn only what it gets wrong. They
 learn from papers that are new or a day late, for those are what a mail chooses from. What a forest
 of a hundred small trees says depends on its dice as much as on what there is to learn, so several
-are fitted with other dice, and their mean is one forest again.
+are fitted with other dice and to other depths, and their mean is one forest again.
 """
 
 import json
@@ -26,11 +26,11 @@ from digest.ranking.trees import parse
 MISSING = "lightgbm is missing: pip install 'lightgbm>=4.6' where digest is installed"
 SYSTEM = "on Debian and in its images it needs the package libgomp1"
 FORESTS, TREES = 6, 100
+LEAVES = (5, 8, 4)  # of the first, the second and the third forest, and so on
 PARAMETERS: Mapping[str, Any] = {
     "objective": "tweedie",
     "tweedie_variance_power": 1.7,
     "learning_rate": 0.1,
-    "num_leaves": 5,
     "min_data_in_leaf": 150,
     "feature_fraction": 0.35,
     "bagging_fraction": 0.5,
@@ -45,7 +45,7 @@ NAMES = tuple(FEATURES)
 # More votes never lower a score; with more a paper's place is a smaller number.
 MONOTONE = {"votes": 1, "lead": 1, "growth": 1, "place": -1}
 OUTCOME_AFTER = timedelta(days=10)  # younger days have no outcome yet that could be learned from
-EVERY = timedelta(days=14)  # a rolling trial fits anew after so long
+EVERY = timedelta(days=7)  # a rolling trial fits anew after so long
 FEWEST_DAYS = 20
 FEWEST_TRIED = 20  # an interval over fewer days is narrower than what is known
 LATEST = 1  # days of delay of what is learned from
@@ -104,7 +104,12 @@ def boosters(rows: Sequence[Example]) -> list[Any]:
         feature_name=list(NAMES),
     )
     options = {**PARAMETERS, "monotone_constraints": [MONOTONE.get(name, 0) for name in NAMES]}
-    return [lightgbm.train({**options, "seed": n}, data, TREES) for n in range(1, FORESTS + 1)]
+    return [
+        lightgbm.train(
+            {**options, "seed": n + 1, "num_leaves": LEAVES[n % len(LEAVES)]}, data, TREES
+        )
+        for n in range(FORESTS)
+    ]
 
 
 def settled(recorded: Recorded) -> Recorded:

@@ -63,7 +63,7 @@ def backtest(
     batch_order: Annotated[Path | None, typer.Option(help="Each day's new papers, ranked.")] = None,
     from_store: FromStore = 0,
     model: Annotated[
-        Model, typer.Option(help="Rolling fits on the past only, every 14 days (needs lightgbm).")
+        Model, typer.Option(help="Rolling fits on the past only, every week (needs lightgbm).")
     ] = Model.SETTINGS,
     compare: Annotated[bool, typer.Option(help="Each guard on and off, too.")] = False,
     markdown: Annotated[Path | None, typer.Option(help="Write the table there.")] = None,

@@ -14,7 +14,7 @@ from digest.ranking.reading import HOUR, Reading, count
 
 UNKNOWN = -1.0
 LONGEST = 3000  # characters of a title or an abstract that count
-AGE, DELAY = 0.2, 0.68  # exponents of the score by which papers are placed
+AGE, DELAY = 0.2, 0.68  # exponents by which papers are placed, as models were fitted with them
 
 
 @dataclass(frozen=True, slots=True)
