@@ -14,6 +14,7 @@ from functools import lru_cache
 from math import exp
 
 from digest.model import Item, Rating
+from digest.ranking import expected, freshness
 
 TOPIC, MOST_TOPIC = 0.15, 0.6  # of a logarithm: one rating is worth a sixth more votes
 AUTHOR, MOST_AUTHOR = 0.4, 0.8
@@ -46,19 +47,19 @@ class Order:
         self._papers = [
             (
                 item.paper.id,
-                sum(term.value for term in item.terms if term.name != "freshness"),
-                sum(term.value for term in item.terms if term.name == "freshness"),
+                expected(item),
+                freshness(item),
                 tuple(_names(item.paper.categories, item.paper.authors)),
             )
             for item in items
         ]
 
-    def places(self, taste: str, freshness: float = 0.0) -> Mapping[str, float]:
-        """By paper: what is expected of it (see ``ranking.expected``), leaning to the taste."""
+    def places(self, taste: str, urgency: float = 0.0) -> Mapping[str, float]:
+        """By paper: what is expected of it and so much of its freshness, leaning to the taste."""
         weights = read(taste)
         return {
             paper: always
-            + freshness * fresh
+            + urgency * fresh
             + sum([weights[name] for name in names if name in weights])
             for paper, always, fresh, names in self._papers
         }

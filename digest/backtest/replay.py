@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from digest.backtest.recorded import Day
-from digest.model import Candidate, Item
-from digest.ranking import Formula, Reading, expected, rank, urgency
+from digest.model import Candidate
+from digest.ranking import Formula, Reading, expected, freshness, rank, urgency
 from digest.ranking.reading import HOUR, count
 from digest.ranking.reading import read as read_signals
 
@@ -69,14 +69,9 @@ def by_formula(formula: Formula | Callable[[int], Formula]) -> Order:
     def order(number: int, day: Day) -> Sequence[Placed]:
         chosen = formula(number) if callable(formula) else formula
         ranked = rank(day.candidates, day.at, chosen)
-        return [_placed(item) for item, _ in ranked]
+        return [Placed(item.paper.id, expected(item), freshness(item)) for item, _ in ranked]
 
     return order
-
-
-def _placed(item: Item) -> Placed:
-    lasting = expected(item)
-    return Placed(item.paper.id, lasting, expected(item, 1.0) - lasting)
 
 
 def by_score(score: Callable[[Reading], float]) -> Order:

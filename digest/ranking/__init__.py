@@ -53,6 +53,7 @@ __all__ = [
     "Reading",
     "Standing",
     "expected",
+    "freshness",
     "rank",
     "read",
     "urgency",
@@ -137,14 +138,14 @@ def rank(
         yield _item(one, place, usual, standing), one.reading
 
 
-def expected(item: Item, freshness: float = 0.0) -> float:
-    """The logarithm of the score with so many times its freshness.
+def expected(item: Item) -> float:
+    """The logarithm of the score without its freshness: what is as good on any day of a week."""
+    return sum(term.value for term in item.terms if term.name != "freshness")
 
-    Without any: what is as good on any day of a week.
-    """
-    return sum(
-        [term.value * freshness if term.name == "freshness" else term.value for term in item.terms]
-    )
+
+def freshness(item: Item) -> float:
+    """The rest of it: 0 for what is new, less for what is late."""
+    return sum(term.value for term in item.terms if term.name == "freshness")
 
 
 def urgency(papers: int) -> float:
