@@ -28,7 +28,7 @@ from render_samples import (
 
 from digest import colours
 from digest.model import MailKind, MailLinks, Term
-from digest.render import Renderer, grouped
+from digest.render import Renderer, filters, grouped
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
 
@@ -278,3 +278,11 @@ def test_mail_and_web_have_the_same_colours_and_fonts(renderer):
     }
     css = (FOLDER / "web/static/style.css").read_text("utf-8")
     assert set(re.findall(r"var\(--(\w+)\)", css)) <= {*colours.LIGHT, "text", "title"}
+
+
+def test_of_many_parts_of_a_score_the_largest_are_shown_wherever_they_stand():
+    small = [Term(name=f"small {n}", value=0.001 * n, text="") for n in range(1, 10)]
+    terms = [Term(name="votes", value=5.0, text=""), *small, Term(name="late", value=-0.7, text="")]
+    shown = filters.parts(terms)
+    assert [one.name for one in shown if one.percent] == ["votes", "late"]
+    assert [one.name for one in shown] == ["votes", *(f"small {n}" for n in range(4, 10)), "late"]

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from heapq import nlargest
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
@@ -153,8 +154,13 @@ def bars(terms: Sequence[Term]) -> Iterator[Bar]:
 
 
 def parts(terms: Sequence[Term]) -> list[Share]:
-    """The terms of a score for a small bar: what lifts it first, each as large as its value."""
-    finite = [term for term in terms if math.isfinite(term.value)][:_MOST_PARTS]
+    """The terms of a score for a small bar: what lifts it first, each as large as its value.
+
+    Where there are many, the largest.
+    """
+    finite = [term for term in terms if math.isfinite(term.value)]
+    largest = nlargest(_MOST_PARTS, finite, key=lambda term: abs(term.value))
+    finite = sorted(largest, key=finite.index)
     total = sum(abs(term.value) for term in finite)
     shares = [
         Share(
